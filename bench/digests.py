@@ -36,8 +36,8 @@ from chalicelib.foundation import aws
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
 from chalicelib.foundation.sweeps import due_key
-from chalicelib.notifications.planning import CHUNK, Chunk
-from chalicelib.notifications.store import SHARDS, DueIndex, DueItem, to_mail
+from chalicelib.notifications.planning import CHUNK_SIZE, Chunk
+from chalicelib.notifications.store import SHARDS, DueIndex, DueItem, mail_queue_key
 from chalicelib.notifications.unsubscribing.service import (
     UnsubscribeService,
     UnsubscribeTokens,
@@ -207,7 +207,7 @@ class Bench:
                 item.owner
                 for item in self.container.database.query(
                     DueItem,
-                    to_mail(shard),
+                    mail_queue_key(shard),
                     DueIndex.due_key < until,
                     index=DueItem.due_index,
                 )
@@ -226,13 +226,13 @@ def _plan(bench: Bench, count: int) -> list[InvocationCosts]:
     (program,) = bench.taken()
     require_success(program.program_id == bench.program_id, not program.member_ids)
     with walk.once():
-        require_success(planner.look_at(program) == count)
+        require_success(planner.plan_chunk(program) == count)
     chunks = bench.taken()
-    require_success(len(chunks) == -(-count // CHUNK))
+    require_success(len(chunks) == -(-count // CHUNK_SIZE))
     for number, each in enumerate(progress(chunks, "chunks")):
         for _ in range(1 + (number % DUPLICATE_EVERY == 0)):
             with look.once():
-                planner.look_at(each)
+                planner.plan_chunk(each)
     return [find, walk, look]
 
 
@@ -302,7 +302,7 @@ def _tables(*, cloud: bool) -> Iterator[tuple[Settings, Callable[[], float]]]:
 
 @click.command()
 @click.option(
-    "--members", "count", type=click.IntRange(CHUNK + 1), default=100_000, show_default=True
+    "--members", "count", type=click.IntRange(CHUNK_SIZE + 1), default=100_000, show_default=True
 )
 @click.option("--mails", default=2_000, show_default=True, help="So many are handed over.")
 @click.option("--rate", default=0.0, help="Mails that SES takes a second; 0 for any number.")

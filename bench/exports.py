@@ -24,7 +24,7 @@ from chalicelib.programs.store import MemberItem
 from chalicelib.reports import worker
 from chalicelib.reports.events import ExportRequested
 from chalicelib.reports.report_exports.store import ExportStatus, Table
-from chalicelib.reports.store import ProgressItem, Stored, _stored
+from chalicelib.reports.store import ProgressItem, StoredProgress, _stored_progress
 from local import functions, template
 from local.home import PROJECT
 from local.process_environment import isolate_environment
@@ -57,9 +57,11 @@ class RepeatedPage:
         page = tuple(_decoded(MemberItem, each).to_member() for each in json.loads(self._members))
         return Page(page, str(self._left) if self._left else None)
 
-    def progress(self, *_: object) -> Iterator[Stored]:
+    def progress(self, *_: object) -> Iterator[StoredProgress]:
         self.calls += 1
-        return (_stored(_decoded(ProgressItem, each)) for each in json.loads(self._progress))
+        return (
+            _stored_progress(_decoded(ProgressItem, each)) for each in json.loads(self._progress)
+        )
 
 
 def _decoded(model: Any, raw: dict[str, Any]) -> Any:
@@ -76,7 +78,7 @@ def main(rows: int) -> None:
     greenroom = ReportingGreenroom(StoppedClock())
     container, manager = greenroom.container, greenroom.manager
     recorded = RepeatedPage(greenroom, rows)
-    export = container.report_exports.ask(manager, Table.MEMBERS)
+    export = container.report_exports.request_export(manager, Table.MEMBERS)
     asked = Change("1", greenroom.clock.now(), {}, {}).event(
         export.program_id, ExportRequested(export.export_id)
     )

@@ -54,10 +54,10 @@ from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.settings import Settings
 from chalicelib.notifications.model import MAX_NOTICES
 from chalicelib.points.periods import Period
-from chalicelib.points.ranking import TOP
+from chalicelib.points.ranking import TOP_RANKS
 from chalicelib.programs.members.model import MemberFilter
 from chalicelib.programs.model import ContentDisclosure, DisclosureTick, Member, MemberStatus
-from chalicelib.reports.model import Attempt, Fact, Name, Progress
+from chalicelib.reports.model import Attempt, CounterName, Fact, Progress
 from chalicelib.rewards.model import RedemptionStatus
 from chalicelib.videos.model import Upload
 from chalicelib.videos.store import UploadHeadroomItem
@@ -388,7 +388,7 @@ def _leaderboard_of_all_time(at: Seeded, caller: Caller) -> None:
 
 def _board(at: Seeded, caller: Caller, period: Period) -> None:
     board = at.container.points.leaderboard(_identity(at, caller), period)
-    require_success(board.own and board.own.points, len(board.top) == min(TOP, at.members))
+    require_success(board.own and board.own.points, len(board.top) == min(TOP_RANKS, at.members))
 
 
 def _ask_for_upload(at: Seeded, _: Caller) -> None:
@@ -430,7 +430,7 @@ def _creates(at: Seeded, caller: Caller, upload_id: str) -> None:
 
 def _valid_upload(at: Seeded) -> str:
     upload, now = _asks(at, at.manager), at.container.clock.now()
-    key = upload.key_for("bench")
+    key = upload.video_key_for("bench")
     require_success(at.container.upload_store.decide(upload, FACTS, (), key, now))
     return upload.upload_id
 
@@ -451,7 +451,9 @@ def _expiry(at: Seeded, _: Caller) -> None:
 
 def _overview(at: Seeded, _: Caller) -> None:
     found = at.container.reports.overview(_identity(at, at.manager), None, None)
-    require_success(found.report.tally.number(Name.SENT), found.active, found.members == at.members)
+    require_success(
+        found.report.tally.number(CounterName.SENT), found.active, found.members == at.members
+    )
 
 
 def _overview_of_a_year(at: Seeded, _: Caller) -> None:
@@ -460,13 +462,13 @@ def _overview_of_a_year(at: Seeded, _: Caller) -> None:
     first = today - timedelta(days=YEAR - 1)
     found = at.container.reports.overview(_identity(at, at.manager), first, today)
     days = found.report.days
-    require_success(len(days) == YEAR, all(each.tally.number(Name.SENT) for each in days))
-    require_success(found.before.number(Name.SENT) >= YEAR, found.active_before)
+    require_success(len(days) == YEAR, all(each.tally.number(CounterName.SENT) for each in days))
+    require_success(found.before.number(CounterName.SENT) >= YEAR, found.active_before)
 
 
 def _activity_report(at: Seeded, _: Caller) -> None:
     found = at.container.reports.activity(_identity(at, at.manager), at.reported_id, None, None)
-    require_success(found.report.whole.number(Name.POSTED), found.audience.members)
+    require_success(found.report.whole.number(CounterName.POSTED), found.audience.members)
 
 
 def _performers(at: Seeded, _: Caller) -> None:
@@ -480,13 +482,13 @@ def _performers(at: Seeded, _: Caller) -> None:
 def _campaign_report(at: Seeded, _: Caller) -> None:
     caller = _identity(at, at.manager)
     _campaign, report = at.container.reports.campaign(caller, at.campaign_id, None, None)
-    require_success(report.whole.number(Name.SENT))
+    require_success(report.whole.number(CounterName.SENT))
 
 
 def _channel_reports(at: Seeded, _: Caller) -> None:
     caller = _identity(at, at.manager)
     _span, page = at.container.reports.channels(caller, PAGE, None, None, None)
-    require_success(all(each.tally.number(Name.SENT) for each in page.items))
+    require_success(all(each.tally.number(CounterName.SENT) for each in page.items))
 
 
 def _member_reports(at: Seeded, _: Caller) -> None:
@@ -498,7 +500,7 @@ def _member_reports(at: Seeded, _: Caller) -> None:
 def _totals(at: Seeded, _: Caller) -> None:
     caller, listed = _identity(at, at.manager), at.listed_ids
     found = at.container.reports.totals(caller, listed)
-    require_success(all(found[each].number(Name.SENT) for each in listed))
+    require_success(all(found[each].number(CounterName.SENT) for each in listed))
 
 
 def _worklist(at: Seeded, _: Caller) -> None:

@@ -24,7 +24,7 @@ from chalicelib.composition import Container
 from chalicelib.foundation import aws
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
-from chalicelib.points.periods import day_of, spans_of
+from chalicelib.points.periods import day_of, spans_of_day
 from chalicelib.points.worker import build_leaderboards
 from chalicelib.programs.store import MemberItem, ProgramItem
 from local import functions, template
@@ -103,7 +103,7 @@ def _scores(
     The order of each board is another one.
     """
     boards, earned = {}, dict.fromkeys((each.member_id for each in people), 0)
-    for span, factor in zip(spans_of(day_of(now, "UTC")), _FACTORS, strict=True):
+    for span, factor in zip(spans_of_day(day_of(now, "UTC")), _FACTORS, strict=True):
         earned = {
             member_id: before + 1 + number * factor % 5000
             for number, (member_id, before) in enumerate(earned.items())

@@ -292,7 +292,7 @@ class Bench:
     def _rewards(self) -> Iterator[Scenario]:
         """A reward is offered; a picture that no reward took is a day old."""
         from chalicelib.programs.service import ProgramChanges
-        from chalicelib.rewards.events import PictureDropped, events_of
+        from chalicelib.rewards.events import PictureUnused, events_of
 
         container, ana = self.app.container, self._caller("ana")
         container.programs.change_program(ana, ProgramChanges(rewards=True))
@@ -304,7 +304,7 @@ class Bench:
         noted = self.changes["RewardsTable"][-1][1]
         gone = Relayed(events_of)
         gone.relay(_stream_of((noted, {}))["Records"])
-        event = gone.delivered(PictureDropped)
+        event = gone.delivered(PictureUnused)
         yield Scenario("rewards remove pictures", "rewards_remove_pictures", event)
 
     def _webhooks(self) -> Iterator[Scenario]:
@@ -353,7 +353,7 @@ class Bench:
         container.reports.note_seen(self._caller("ben"), self.activities[:FEED])
         seen = self._announced("ReportsTable", events_of)
         yield Scenario("reports count impressions", "reports_count_impressions", _stream_of(seen))
-        container.report_exports.ask(self._caller("ana"), Table.OVERVIEW)
+        container.report_exports.request_export(self._caller("ana"), Table.OVERVIEW)
         asked = Relayed(events_of)
         asked.relay(_stream_of(self._announced("ReportsTable", events_of))["Records"])
         event = asked.delivered(ExportRequested)
@@ -362,9 +362,9 @@ class Bench:
     def _notifications(self) -> Iterator[Scenario]:
         """A video waits in a member's inbox; another member's mail is due, and comes."""
         from chalicelib.notifications.model import (
-            Box,
             Frequency,
             Notice,
+            NoticeBox,
             NoticeCategory,
             NoticeType,
             with_notice,
@@ -381,7 +381,7 @@ class Bench:
         since = self.now - timedelta(days=2)
         notice = Notice("points#1", NoticeType.POINTS_ADJUSTED, since, "pts_1", "Fair helper", 25)
 
-        def due_now(box: Box) -> Box:
+        def due_now(box: NoticeBox) -> NoticeBox:
             chosen = {NoticeCategory.POINTS: Frequency.AT_ONCE}
             settings = replace(box.settings, chosen=chosen)
             return replace(with_notice(box, notice), settings=settings, mail_at=self.now)

@@ -35,8 +35,8 @@ from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.board_store import BoardStore, CountedItem, ScoreItem
 from chalicelib.points.boards import LeaderboardBuilder, LeaderboardMarks
-from chalicelib.points.model import EntryKind, SourceKind, award_id
-from chalicelib.points.periods import day_of, spans_of
+from chalicelib.points.model import EntryKind, SourceKind, award_entry_id
+from chalicelib.points.periods import day_of, spans_of_day
 from chalicelib.points.store import EntryItem, TotalsItem
 from chalicelib.programs.model import ChannelKind, Member, MemberStatus, owner_key
 from chalicelib.programs.service import ProgramService
@@ -61,8 +61,15 @@ from chalicelib.programs.store import (
     standing_key,
 )
 from chalicelib.reports.counting import UNPACKED_DAYS
-from chalicelib.reports.model import FAILURE_WORDS, LOST, MAX_DAYS, MAX_GAP_DAYS, NEVER_KEY, Kind
-from chalicelib.reports.store import MonthItem, ProgressItem, packed_days
+from chalicelib.reports.model import (
+    FAILURE_WORDS,
+    LOST_PREFIX,
+    MAX_DAYS,
+    MAX_GAP_DAYS,
+    NEVER_KEY,
+    WorklistKind,
+)
+from chalicelib.reports.store import MonthItem, ProgressItem, pack_days
 from chalicelib.rewards.model import MAX_STOCK, RedemptionStatus
 from chalicelib.rewards.store import RedemptionItem
 from chalicelib.tiktok.store import AccountItem
@@ -394,7 +401,7 @@ def _ledgers(program_id: str, awards: Sequence[Award]) -> Iterator[Model]:
     """Entries, the notes that they are counted, and what each member's add up to."""
     earned: Counter[str] = Counter()
     for each in awards:
-        owner, entry_id = owner_key(program_id, each.member_id), award_id(each.performance_id)
+        owner, entry_id = owner_key(program_id, each.member_id), award_entry_id(each.performance_id)
         yield EntryItem(
             owner,
             f"entry#{entry_id}",
@@ -453,7 +460,7 @@ def _scores(program_id: str, awards: Sequence[Award]) -> dict[str, dict[str, int
     """Add up what each has earned in every span."""
     boards: dict[str, dict[str, int]] = defaultdict(Counter)
     for each in awards:
-        for span in spans_of(day_of(each.made_at, "UTC")):
+        for span in spans_of_day(day_of(each.made_at, "UTC")):
             boards[f"{program_id}#{span.key}"][each.member_id] += each.points
     return boards
 
@@ -613,12 +620,12 @@ def _counters(
     items.append((f"{of.program_id}#people", "audience", people))
     waiting = f"waiting:{(now - timedelta(days=3)).date().isoformat()}"
     items += [
-        (f"{of.program_id}#worklist", f"{Kind.ACTIVITY.prefix}{each}#00", {waiting: 3})
+        (f"{of.program_id}#worklist", f"{WorklistKind.ACTIVITY.prefix}{each}#00", {waiting: 3})
         for each in listed
     ]
     # Invited within the week: on the worklist for later.
     items += [
-        (f"{of.program_id}#worklist", f"{Kind.INVITATION.prefix}{new_id('mem', now)}", {})
+        (f"{of.program_id}#worklist", f"{WorklistKind.INVITATION.prefix}{new_id('mem', now)}", {})
         for _ in range(size.members // INVITED_SHARE)
     ]
     for scope, item, numbers in items:
@@ -640,7 +647,7 @@ def _years(
     """
     dice = random.Random(MAX_DAYS)  # noqa: S311  no secret
     long = [f"gap:{each}" for each in (NEVER_KEY, *range(1, MAX_GAP_DAYS + 1))]
-    failed = [LOST + each for each in FAILURE_WORDS]
+    failed = [LOST_PREFIX + each for each in FAILURE_WORDS]
     months: dict[str, dict[date, Mapping[str, int]]] = defaultdict(dict)
     for number in range(UNPACKED_DAYS + 1, 2 * MAX_DAYS):
         day = (now - timedelta(days=number)).date()
@@ -651,8 +658,7 @@ def _years(
         months[f"{day:%Y-%m}"][day] = told
     scope = f"{of.program_id}#program"
     packed = [
-        MonthItem(scope, month, packed=packed_days(days), version=1)
-        for month, days in months.items()
+        MonthItem(scope, month, packed=pack_days(days), version=1) for month, days in months.items()
     ]
     write(container.database, packed)
 

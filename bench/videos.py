@@ -26,7 +26,7 @@ from bench.measurements import MEGABYTE, Peak, Report, can_measure_memory, tempo
 from chalicelib.foundation.aws import Clients
 from chalicelib.videos import limited_process, playback
 from chalicelib.videos.examination import Examiner
-from chalicelib.videos.model import CannotExamine, VideoFacts, judge
+from chalicelib.videos.model import CannotExamine, VideoFacts, broken_rules
 from chalicelib.videos.ranges import s3_reader
 from local import ffprobe
 from local.home import PROJECT
@@ -131,7 +131,7 @@ def _passes(answer: bytes, size_bytes: int) -> bool:
         height=video.get("height"),
         frame_rate=int(over) / int(under) if int(under or 0) else None,
     )
-    return not judge(facts)
+    return not broken_rules(facts)
 
 
 # Memory

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.feedback import MailFeedback
     from chalicelib.notifications.noting import NoticeWriter
     from chalicelib.notifications.planning import DigestPlanner, DueDigests
-    from chalicelib.notifications.pushing.sending import PushSender, Sends
+    from chalicelib.notifications.pushing.sending import PushSender, PushTransport
     from chalicelib.notifications.pushing.service import PushService
     from chalicelib.notifications.pushing.store import PushStore
     from chalicelib.notifications.pushing.vapid import VapidKey
@@ -1127,9 +1127,9 @@ class Container:
 
     @cached_property
     def notice_writer(self) -> "NoticeWriter":
-        from chalicelib.notifications.noting import NoticeWriter, Sources
+        from chalicelib.notifications.noting import NoticeSources, NoticeWriter
 
-        sources = Sources(
+        sources = NoticeSources(
             programs=self.programs,
             activities=self.activity_lifecycle,
             marks=self._activity_marks,
@@ -1194,13 +1194,13 @@ class Container:
     @cached_property
     def notice_mailer(self) -> "NoticeMailer":
         from chalicelib.notifications.sending import NoticeMailer
-        from chalicelib.notifications.ses import Ses
+        from chalicelib.notifications.ses import SesMailSender
 
         return NoticeMailer(
             store=self.notice_store,
             programs=self.programs,
             marks=self._activity_marks,
-            ses=Ses(self.clients.ses, self.settings.mail_configuration_set),
+            ses=SesMailSender(self.clients.ses, self.settings.mail_configuration_set),
             unsubscribing=self.unsubscribing,
             sender=self.settings.notices_from,
             console_url=self.settings.console_url,
@@ -1247,7 +1247,7 @@ class Container:
         )
 
     @cached_property
-    def push_client(self) -> "Sends":
+    def push_client(self) -> "PushTransport":
         from chalicelib.foundation.outgoing import HttpSender
         from chalicelib.notifications.pushing.sending import TOTAL_SECONDS
 

@@ -17,7 +17,7 @@ from chalicelib.foundation.actors import acting, command
 from chalicelib.foundation.acts import Act
 from chalicelib.foundation.aws import client_config
 from chalicelib.foundation.identity import Role, normalized_email
-from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage
+from chalicelib.performances.model import VISIBILITY_TIMEOUT_SECONDS, FailedMessage
 from chalicelib.points.model import (
     CountDifference,
     NoSuchProgram,
@@ -523,7 +523,7 @@ def failed(stack: str, replay: bool) -> None:
             "Messages that cannot be read cannot be replayed. They expire after 14 days."
             if replay
             else "Fix what the log says of them, then run this with --replay. "
-            f"They can be shown again in {OUT_OF_SIGHT_SECONDS} seconds.",
+            f"They can be shown again in {VISIBILITY_TIMEOUT_SECONDS} seconds.",
             err=True,
         )
         raise SystemExit(MESSAGES_STAY)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAliasType, get_args, get_origin, get_type_hints
 
 from chalicelib.foundation.events import PublicData, PublicEvent
-from chalicelib.webhooks.events import ALL
+from chalicelib.webhooks.events import ALL_EVENTS
 
 FOLDER = Path(__file__).parent.parent / "docs" / "events"
 _TYPES = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
@@ -19,7 +19,7 @@ def documents() -> dict[str, str]:
     """Return the text of each schema by its file's name."""
     return {
         f"{each.TYPE}.v{each.VERSION}.json": json.dumps(schema(each), indent=2) + "\n"
-        for each in ALL
+        for each in ALL_EVENTS
     }
 
 

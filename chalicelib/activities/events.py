@@ -7,8 +7,8 @@ from chalicelib.activities.model import ActivityState
 from chalicelib.foundation.events import Change, Event, Payload
 from chalicelib.foundation.values import dataclass
 
-_OVER = frozenset({ActivityState.ENDED, ActivityState.ARCHIVED})
-_SHOWN = ("instructions", "points", "starts_at", "ends_at", "channel_ids")
+_ENDED_STATES = frozenset({ActivityState.ENDED, ActivityState.ARCHIVED})
+_MEMBER_VISIBLE_FIELDS = ("instructions", "points", "starts_at", "ends_at", "channel_ids")
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,14 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
         return ()  # gone, or a draft or headroom, which lie in the same table
     program_id, activity_id = after["program_id"], after["activity_id"]
     if after["state"] == was:
-        attributes = change.changed_attributes(*_SHOWN) if was == ActivityState.PUBLISHED else ()
+        attributes = (
+            change.changed_attributes(*_MEMBER_VISIBLE_FIELDS)
+            if was == ActivityState.PUBLISHED
+            else ()
+        )
         changed = ActivityChanged(activity_id, attributes)
         return (change.event(program_id, changed),) if attributes else ()
-    events = _of_state(change, program_id, activity_id)
+    events = _state_events(change, program_id, activity_id)
     if after["state"] == ActivityState.ARCHIVED:
         return (*events, change.event(program_id, ActivityArchived(activity_id)))
     if was == ActivityState.ARCHIVED:
@@ -113,7 +117,7 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
     return events
 
 
-def _of_state(change: Change, program_id: str, activity_id: str) -> Sequence[Event[Any]]:
+def _state_events(change: Change, program_id: str, activity_id: str) -> Sequence[Event[Any]]:
     """Derive the event of the state that an activity came into."""
     after, was = change.after, change.before.get("state")
     match ActivityState(after["state"]):
@@ -128,7 +132,7 @@ def _of_state(change: Change, program_id: str, activity_id: str) -> Sequence[Eve
         case ActivityState.REJECTED:
             return (change.event(program_id, ActivityRejected(activity_id)),)
         case ActivityState.ENDED | ActivityState.ARCHIVED if was not in {
-            *_OVER,
+            *_ENDED_STATES,
             ActivityState.REJECTED,
         }:
             return (change.event(program_id, ActivityEnded(activity_id)),)

@@ -12,48 +12,48 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.foundation.texts import clean_line, clean_paragraphs, is_visible
 from chalicelib.foundation.values import dataclass
-from chalicelib.programs.model import MAX_DISCLOSURE, ContentDisclosure
-from chalicelib.videos.model import VideoFacts, VideoProblem, content_of
+from chalicelib.programs.model import MAX_DISCLOSURE_LENGTH, ContentDisclosure
+from chalicelib.videos.model import VideoFacts, VideoProblem, content_id_of
 
 DEFAULT_INSTRUCTIONS = "Share this video on TikTok"
-MAX_INSTRUCTIONS = 2000
+MAX_INSTRUCTIONS_LENGTH = 2000
 MAX_POINTS = 1_000_000
 MAX_DRAFTS = 50
 """A program's limit: one query lists them all, and an agent that loops creates no more."""
-MAX_TIME = len("2027-01-15T09:00:00.123456789+01:00")
-MAX_ADDRESSED = 20
+MAX_TIME_LENGTH = len("2027-01-15T09:00:00.123456789+01:00")
+MAX_ADDRESSED_CHANNELS = 20
 MAX_CAPTIONS = 10
 MAX_CUTS = 10
 """How many videos an activity may be dealt from, the first included (product rule)."""
 MAX_HASHTAGS = 30
-MAX_HASHTAG = 100
-MAX_POST_TEXT = 2200
+MAX_HASHTAG_LENGTH = 100
+MAX_POST_TEXT_LENGTH = 2200
 """How many UTF-16 units a post's text may have (TikTok, Content Posting API: `title`)."""
 START_GRACE = timedelta(minutes=5)
 """How far back a start may lie: filling in the form takes a while (product rule)."""
-MAX_AHEAD = timedelta(days=5 * 366)
+MAX_TIME_AHEAD = timedelta(days=5 * 366)
 """How far ahead a start or end may lie (product rule)."""
 
-FEATURED_LAG = timedelta(seconds=30)
+FEATURED_INDEX_LAG = timedelta(seconds=30)
 """How long a turn of `featured` may stay unseen: it is dated when its request comes, which takes
 no longer than this, and the index follows the table."""
 MAX_FEATURED_CHANGES = 20
-MAX_KNOWN_TURNS = 20
+MAX_KNOWN_FEATURED_CHANGES = 20
 """How many turns of the time before its first page a cursor carries; it has to stay short."""
 
-REMINDER = (
+SEND_REMINDER = (
     "The video will be waiting in your TikTok inbox. Open the TikTok app, tap the notification "
     "and finish the post there; Greenroom cannot do that for you."
 )
 """Read before sending and after it: TikTok takes no text, and only the member can post."""
 
-_TIME = re.compile(
+_TIME_PATTERN = re.compile(
     r"(?P<day>(?P<year>\d{4})-\d{2}-\d{2})T(?P<clock>\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)"
     r"(?P<offset>Z|[+-]\d{2}:\d{2})?",
     re.ASCII | re.IGNORECASE,
 )
-_DAY_ALONE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_DISTANT = re.compile(r"\+?0*[1-9]\d{4,}-\d{2}-\d{2}(T.*)?", re.ASCII | re.IGNORECASE)
+_DATE_ONLY_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DISTANT_YEAR_PATTERN = re.compile(r"\+?0*[1-9]\d{4,}-\d{2}-\d{2}(T.*)?", re.ASCII | re.IGNORECASE)
 _FIRST_YEAR, _LAST_YEAR = 2000, 2999
 """Since then all zones differ by whole minutes from UTC; beyond it no time is within five years."""
 
@@ -122,7 +122,7 @@ class Cut:
     @property
     def content(self) -> str | None:
         """The id of its bytes: the same for the same file, however often it was uploaded."""
-        return content_of(self.video_key) if self.video_key else None
+        return content_id_of(self.video_key) if self.video_key else None
 
 
 def same_files(cuts: Sequence[Cut]) -> dict[int, int]:
@@ -209,7 +209,7 @@ class Activity:
         return tuple(each.upload_id for each in self.further_cuts)
 
     @property
-    def is_refused(self) -> bool:
+    def has_invalid_cut(self) -> bool:
         """True if one of its cuts is not a video that may be sent."""
         return any(each.problems for each in self.cuts)
 
@@ -217,7 +217,7 @@ class Activity:
         """Return what became of one of its cuts; verdicts show when the last one is there."""
         if cut.problems:
             return CutStatus.REJECTED
-        return CutStatus.VALID if cut.video or self.is_refused else CutStatus.PROCESSING
+        return CutStatus.VALID if cut.video or self.has_invalid_cut else CutStatus.PROCESSING
 
     def with_cuts(self, cuts: Sequence[Cut]) -> "Activity":
         """Return it with these videos, the first one first."""
@@ -231,12 +231,12 @@ class Activity:
             further_cuts=tuple(further),
         )
 
-    def undecided(self, upload_ids: Sequence[str]) -> "Activity":
+    def awaiting_verdicts(self, upload_ids: Sequence[str]) -> "Activity":
         """Return it waiting for the verdicts on these uploads, the first one first."""
         waiting = self.with_cuts([Cut(each) for each in upload_ids])
         return replace(waiting, state=ActivityState.PROCESSING)
 
-    def decided(self, cuts: Sequence[Cut]) -> "Activity":
+    def with_verdicts(self, cuts: Sequence[Cut]) -> "Activity":
         """Return it published with its cuts, or rejected if one of them has problems.
 
         A rejected activity keeps no video, so members cannot receive its valid cuts. The same file
@@ -248,13 +248,13 @@ class Activity:
         return replace(self.with_cuts(distinct_files(cuts)), state=ActivityState.PUBLISHED)
 
     @property
-    def asks(self) -> "RequiredDisclosure":
+    def required_disclosure(self) -> "RequiredDisclosure":
         """The disclosure it asks of its members in TikTok."""
         return RequiredDisclosure(self.content_disclosure, self.ai_generated)
 
-    def is_for(self, channels: frozenset[str]) -> bool:
+    def is_addressed_to(self, channels: frozenset[str]) -> bool:
         """Return whether it is addressed to a member of these channels."""
-        return is_addressed(self.channel_ids, channels)
+        return is_addressed_to_channels(self.channel_ids, channels)
 
     def channels_of(self, channels: frozenset[str]) -> frozenset[str]:
         """Return those of a member's channels by which it reaches them: all, if for everybody."""
@@ -275,11 +275,11 @@ class Activity:
 
     def unarchived(self) -> "Activity":
         """Return it back in the lists: over, as archiving ended it, or rejected as it was."""
-        state = ActivityState.REJECTED if self.is_refused else ActivityState.ENDED
+        state = ActivityState.REJECTED if self.has_invalid_cut else ActivityState.ENDED
         return replace(self, state=state, archived_at=None, version=self.version + 1)
 
 
-def instant_of(text: str, time_zone: str) -> datetime:
+def parse_wall_clock_time(text: str, time_zone: str) -> datetime:
     """Read a wall-clock time such as `2026-12-01T09:00`, meant in a time zone, as an instant.
 
     With an offset (`...T02:30+02:00`) or `Z` it is an instant by itself, as RFC 3339 writes it;
@@ -287,7 +287,7 @@ def instant_of(text: str, time_zone: str) -> datetime:
     `in_the_past`, `too_far_ahead`, or on a day the clocks change `time_does_not_exist` or
     `time_exists_twice`.
     """
-    told = _read_time(text)
+    told = _parse_time(text)
     if told.tzinfo:
         return told.astimezone(UTC)
     zone = ZoneInfo(time_zone)
@@ -311,13 +311,13 @@ def instant_of(text: str, time_zone: str) -> datetime:
     )
 
 
-def _read_time(text: str) -> datetime:
-    found = _TIME.fullmatch(text)
+def _parse_time(text: str) -> datetime:
+    found = _TIME_PATTERN.fullmatch(text)
     if found is None:
-        if _DISTANT.fullmatch(text):  # JavaScript writes `+010000-01-01T00:00:00.000Z`
+        if _DISTANT_YEAR_PATTERN.fullmatch(text):  # JavaScript writes `+010000-01-01T00:00:00.000Z`
             raise _too_far_ahead("too_far_ahead")
-        if _DAY_ALONE.fullmatch(text):
-            _check(date.fromisoformat, text, f"day as {text}")
+        if _DATE_ONLY_PATTERN.fullmatch(text):
+            _check_time_part(date.fromisoformat, text, f"day as {text}")
         raise InvalidTime("invalid_time", "Write a time as 2026-12-01T09:00.")
     if int(found["year"]) < _FIRST_YEAR:
         raise InvalidTime("in_the_past", f"Times before the year {_FIRST_YEAR} are too long ago.")
@@ -329,11 +329,11 @@ def _read_time(text: str) -> datetime:
         (datetime.fromisoformat, text.upper(), "offset from UTC"),
     ):
         shown = found["offset"] if kind.startswith("offset") else part
-        _check(read, part, f"{kind} as {shown}")
+        _check_time_part(read, part, f"{kind} as {shown}")
     return datetime.fromisoformat(text.upper())
 
 
-def _check(read: Callable[[str], object], part: str, shown: str) -> None:
+def _check_time_part(read: Callable[[str], object], part: str, shown: str) -> None:
     try:
         read(part)
     except ValueError:
@@ -361,11 +361,11 @@ def check_window(
     if starts_at is not None and ends_at is not None and ends_at <= starts_at:
         raise InvalidTime("ends_at.before_start", "The end must be after the start.")
     for name, instant in (("starts_at", starts_at), ("ends_at", ends_at)):
-        if instant is not None and instant not in kept and instant > now + MAX_AHEAD:
+        if instant is not None and instant not in kept and instant > now + MAX_TIME_AHEAD:
             raise _too_far_ahead(f"{name}.too_far_ahead")
 
 
-def is_addressed(channel_ids: Collection[str], channels: frozenset[str]) -> bool:
+def is_addressed_to_channels(channel_ids: Collection[str], channels: frozenset[str]) -> bool:
     """Return whether what is for these channels is for a member of those; none: everybody."""
     return not channel_ids or not channels.isdisjoint(channel_ids)
 
@@ -413,14 +413,14 @@ class OpenActivity:
         begun = self.starts_at is None or self.starts_at <= now
         return begun and (self.ends_at is None or self.ends_at > now)
 
-    def rank_in(self, paging: "Paging") -> str:
+    def feed_rank(self, paging: "FeedPaging") -> str:
         """Return its place in a feed, descending: featured as its first page knew, then newest."""
-        unknown = sum(1 for each in self.featured_changes if not paging.knew_of(each))
+        unknown = sum(1 for each in self.featured_changes if not paging.knows_change(each))
         return f"{int(self.featured ^ bool(unknown % 2))}#{self.activity_id}"
 
 
 @dataclass(frozen=True)
-class Paging:
+class FeedPaging:
     """What the first page of a feed knew of turns of `featured`: the others keep its order.
 
     All of them up to `settled_at`, and of the later ones those that are `known`.
@@ -430,20 +430,20 @@ class Paging:
     known: frozenset[datetime] = frozenset()
 
     @classmethod
-    def begun(cls, shown: Iterable[OpenActivity], now: datetime) -> "Paging":
+    def begin(cls, shown: Iterable[OpenActivity], now: datetime) -> "FeedPaging":
         """Begin with what can be seen now; turns made before may come into sight later."""
-        settled_at = now - FEATURED_LAG
+        settled_at = now - FEATURED_INDEX_LAG
         recent = sorted(
             turn for each in shown for turn in each.featured_changes if turn > settled_at
         )
-        settled, known = recent[:-MAX_KNOWN_TURNS], recent[-MAX_KNOWN_TURNS:]
+        settled, known = recent[:-MAX_KNOWN_FEATURED_CHANGES], recent[-MAX_KNOWN_FEATURED_CHANGES:]
         return cls(max([settled_at, *settled]), frozenset(known))
 
-    def knew_of(self, turn: datetime) -> bool:
+    def knows_change(self, turn: datetime) -> bool:
         return turn <= self.settled_at or turn in self.known
 
 
-def shown_to(
+def visible_activities(
     open_activities: Iterable[OpenActivity],
     *,
     channels: frozenset[str],
@@ -455,24 +455,24 @@ def shown_to(
         each
         for each in open_activities
         if each.is_open_at(now)
-        and is_addressed(each.channel_ids, channels)
+        and is_addressed_to_channels(each.channel_ids, channels)
         and (campaign_id is None or each.campaign_id == campaign_id)
     ]
 
 
 def feed_order(
-    shown: Iterable[OpenActivity], paging: Paging, before: str | None
+    shown: Iterable[OpenActivity], paging: FeedPaging, before: str | None
 ) -> list[tuple[str, str]]:
     """List rank and id of what a member may see, in the order of when their paging began.
 
     An activity that is featured between two pages neither comes twice nor is skipped; the pages
     `before` keep what was on them.
     """
-    ranks = ((each.rank_in(paging), each.activity_id) for each in shown)
+    ranks = ((each.feed_rank(paging), each.activity_id) for each in shown)
     return sorted((rank for rank in ranks if before is None or rank[0] < before), reverse=True)
 
 
-def featuring(activity: Activity, featured: bool, now: datetime) -> Activity:
+def with_featured(activity: Activity, featured: bool, now: datetime) -> Activity:
     """Turn whether an activity is featured, so that feeds being paged keep their order."""
     if featured is activity.featured:
         return activity
@@ -482,7 +482,7 @@ def featuring(activity: Activity, featured: bool, now: datetime) -> Activity:
 
 # What members disclose in TikTok
 
-DISCLOSURE_EDITION = 1
+DISCLOSURE_TEXT_EDITION = 1
 """Number of the texts below: raised with every change of their words or meaning."""
 
 
@@ -528,7 +528,7 @@ class RequiredDisclosure:
         if not self.toggles:
             return None
         ai = ".ai" if self.ai_generated else ""
-        return f"{DISCLOSURE_EDITION}.{self.content_disclosure.value}{ai}"
+        return f"{DISCLOSURE_TEXT_EDITION}.{self.content_disclosure.value}{ai}"
 
     def text(self, language: str = DisclosureLanguage.ENGLISH) -> str | None:
         """Return what a member acknowledges before they send; None: nothing."""
@@ -572,7 +572,7 @@ _ACKNOWLEDGEMENTS: dict[DisclosureLanguage, dict[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Reuse:
+class ReuseEstimate:
     """How many people get, about, one video and one caption; `above` is the program's limit."""
 
     people: int
@@ -589,12 +589,14 @@ class Reuse:
         return 0 < self.above < self.people_per_caption
 
 
-def reuse_of(people: int, captions: int, above: int, cuts: int = 1) -> Reuse:
+def estimate_reuse(people: int, captions: int, above: int, cuts: int = 1) -> ReuseEstimate:
     """Return how far an audience of so many people shares videos and captions.
 
     Both are dealt evenly, by a hash; without any caption there is none to share.
     """
-    return Reuse(people, -(-people // cuts), -(-people // captions) if captions else 0, above)
+    return ReuseEstimate(
+        people, -(-people // cuts), -(-people // captions) if captions else 0, above
+    )
 
 
 # What members post with the video
@@ -622,7 +624,7 @@ def assigned_text(activity: Activity, member_id: str, disclosure: str | None) ->
     taken away or put in another order moves only those it must.
     """
     return PostText(
-        max(activity.captions, key=_draw(activity, member_id), default=None),
+        max(activity.captions, key=_draw_by_hash(activity, member_id), default=None),
         activity.hashtags,
         (disclosure if activity.disclosure is None else activity.disclosure) or None,
     )
@@ -635,11 +637,11 @@ def assigned_cut(activity: Activity, member_id: str) -> Cut:
     """
     if not activity.further_cuts:
         return activity.cuts[0]
-    draw = _draw(activity, member_id)
+    draw = _draw_by_hash(activity, member_id)
     return max(activity.cuts, key=lambda each: draw(each.upload_id))
 
 
-def _draw(activity: Activity, member_id: str) -> Callable[[str], bytes]:
+def _draw_by_hash(activity: Activity, member_id: str) -> Callable[[str], bytes]:
     """Return what a member draws for each thing that is dealt: the highest one is theirs."""
 
     def draw(thing: str) -> bytes:
@@ -654,18 +656,23 @@ def normalized_hashtags(given: Sequence[str]) -> tuple[str, ...]:
     found: dict[str, str] = {}
     for number, each in enumerate(given):
         word = clean_line(each).removeprefix("#")
-        if len(word) > MAX_HASHTAG or not all(map(_in_hashtag, word)) or not is_visible(word):
+        if (
+            len(word) > MAX_HASHTAG_LENGTH
+            or not all(map(_is_hashtag_character, word))
+            or not is_visible(word)
+        ):
             raise InvalidText(
                 f"hashtags.{number}",
                 "invalid_hashtag",
-                f"A hashtag is one word of 1 to {MAX_HASHTAG} letters and digits, such as #newjob.",
-                MAX_HASHTAG,
+                f"A hashtag is one word of 1 to {MAX_HASHTAG_LENGTH} letters and digits, "
+                "such as #newjob.",
+                MAX_HASHTAG_LENGTH,
             )
         found.setdefault(word.casefold(), f"#{word}")
     return tuple(found.values())
 
 
-def _in_hashtag(letter: str) -> bool:
+def _is_hashtag_character(letter: str) -> bool:
     # Letters, marks and digits of any script, and the joiners some of them need between letters.
     return unicodedata.category(letter)[0] in "LMN" or letter in "_\u200c\u200d"
 
@@ -695,16 +702,16 @@ def check_post_texts(activity: PostTextSource) -> None:
 
     The program's disclosure line may change at any time, so the room for the longest is kept.
     """
-    longest = "xx" * MAX_DISCLOSURE  # a character may take two units
+    longest = "xx" * MAX_DISCLOSURE_LENGTH  # a character may take two units
     line = longest if activity.disclosure is None else activity.disclosure
     for number, caption in enumerate(activity.captions or (None,)):
         whole = PostText(caption, activity.hashtags, line).whole or ""
         units = len(whole.encode("utf-16-le")) // 2
-        if units > MAX_POST_TEXT:
+        if units > MAX_POST_TEXT_LENGTH:
             raise InvalidText(
                 "hashtags" if caption is None else f"captions.{number}",
                 "too_long",
                 f"With hashtags and disclosure the text to post would have {units} UTF-16 units; "
-                f"TikTok takes {MAX_POST_TEXT}.",
-                MAX_POST_TEXT,
+                f"TikTok takes {MAX_POST_TEXT_LENGTH}.",
+                MAX_POST_TEXT_LENGTH,
             )

@@ -10,16 +10,16 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.activities.model import (
     DEFAULT_INSTRUCTIONS,
-    MAX_ADDRESSED,
+    MAX_ADDRESSED_CHANNELS,
     MAX_CAPTIONS,
     MAX_CUTS,
-    MAX_HASHTAG,
+    MAX_HASHTAG_LENGTH,
     MAX_HASHTAGS,
-    MAX_INSTRUCTIONS,
+    MAX_INSTRUCTIONS_LENGTH,
     MAX_POINTS,
-    MAX_POST_TEXT,
-    MAX_TIME,
-    REMINDER,
+    MAX_POST_TEXT_LENGTH,
+    MAX_TIME_LENGTH,
+    SEND_REMINDER,
     Activity,
     ActivityStatus,
     Cut,
@@ -28,7 +28,11 @@ from chalicelib.activities.model import (
     PostText,
 )
 from chalicelib.activities.problems import ActivityProblem
-from chalicelib.activities.service import ActivityService, Changes, Wanted
+from chalicelib.activities.service import (
+    ActivityFieldChanges,
+    ActivityService,
+    NewActivityFields,
+)
 from chalicelib.activities.views import DisclosureView
 from chalicelib.foundation.fields import LINE, PARAGRAPHS, Version
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
@@ -36,14 +40,14 @@ from chalicelib.foundation.identity import Caller, TikTokState
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
 from chalicelib.foundation.schemas import Schema
-from chalicelib.programs.model import MAX_DISCLOSURE, ContentDisclosure, local_time
+from chalicelib.programs.model import MAX_DISCLOSURE_LENGTH, ContentDisclosure, local_time
 from chalicelib.videos.model import Preview, VideoProblem
 from chalicelib.videos.views import VideoProblemView, VideoView
 
 WallClock = Annotated[
     str,
     Field(
-        max_length=MAX_TIME,
+        max_length=MAX_TIME_LENGTH,
         examples=["2027-01-15T09:00"],
         description="Wall-clock time in your own time zone; with Z or an offset, an instant",
     ),
@@ -59,7 +63,7 @@ FurtherUploadIds = Annotated[
         f"dealt one of up to {MAX_CUTS}, `upload_id` among them, and keeps it",
     ),
 ]
-Instructions = Annotated[str, Field(min_length=1, max_length=MAX_INSTRUCTIONS), PARAGRAPHS]
+Instructions = Annotated[str, Field(min_length=1, max_length=MAX_INSTRUCTIONS_LENGTH), PARAGRAPHS]
 Points = Annotated[int, Field(ge=0, le=MAX_POINTS, description="Of performances made from now on")]
 PostedBonus = Annotated[
     int,
@@ -74,25 +78,28 @@ Featured = Annotated[bool, Field(description="Shown above everything else in the
 ChannelIds = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]],
     Field(
-        max_length=MAX_ADDRESSED,
+        max_length=MAX_ADDRESSED_CHANNELS,
         description="The members of any of these see it; none: every member of the program",
     ),
 ]
 CampaignId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 Captions = Annotated[
-    list[Annotated[str, Field(max_length=MAX_POST_TEXT), PARAGRAPHS]],
+    list[Annotated[str, Field(max_length=MAX_POST_TEXT_LENGTH), PARAGRAPHS]],
     Field(
         max_length=MAX_CAPTIONS,
         description="Each member is dealt one. With hashtags and disclosure it must fit into "
-        f"TikTok's {MAX_POST_TEXT} UTF-16 units",
+        f"TikTok's {MAX_POST_TEXT_LENGTH} UTF-16 units",
     ),
 ]
 Hashtags = Annotated[
-    list[Annotated[str, Field(max_length=MAX_HASHTAG + 1), LINE]], Field(max_length=MAX_HASHTAGS)
+    list[Annotated[str, Field(max_length=MAX_HASHTAG_LENGTH + 1), LINE]],
+    Field(max_length=MAX_HASHTAGS),
 ]
 Disclosure = Annotated[
     str,
-    Field(max_length=MAX_DISCLOSURE, description="A line; null: the program's own, empty: none"),
+    Field(
+        max_length=MAX_DISCLOSURE_LENGTH, description="A line; null: the program's own, empty: none"
+    ),
     LINE,
 ]
 Disclosed = Annotated[
@@ -112,7 +119,7 @@ class ActionKind(StrEnum):
     ADD_ACCOUNT_AND_SEND = "add_account_and_send"
 
 
-LABELS = {
+ACTION_LABELS = {
     ActionKind.SEND_TO_TIKTOK: "Send to TikTok",
     ActionKind.ADD_ACCOUNT_AND_SEND: "Add Your Account & Send",
 }
@@ -309,7 +316,9 @@ class Feed(Schema):
 )
 def create(service: ActivityService, request: Request[NewActivity, None]) -> Answer:
     """Create an activity; it is processing while its upload is being validated."""
-    wanted = cast("Wanted", request.body.model_dump(exclude_unset=True, exclude={"upload_id"}))
+    wanted = cast(
+        "NewActivityFields", request.body.model_dump(exclude_unset=True, exclude={"upload_id"})
+    )
     activity = service.create(request.caller, request.body.upload_id, request.made_id, **wanted)
     return Answer(201, _view(activity, request.caller, service.now()))
 
@@ -341,7 +350,7 @@ def list_newest(service: ActivityService, request: Request[None, ListQuery]) -> 
 def read(service: ActivityService, request: Request[None, None]) -> Answer:
     """Read an activity."""
     activity = service.activity(request.caller, request.path["activity_id"])
-    return _answer(service, activity, request.caller)
+    return _activity_answer(service, activity, request.caller)
 
 
 @endpoint(
@@ -360,11 +369,13 @@ def read(service: ActivityService, request: Request[None, None]) -> Answer:
 )
 def edit(service: ActivityService, request: Request[ActivityChanges, None]) -> Answer:
     """Change an activity; its videos only while nobody has performed it."""
-    changes = cast("Changes", request.body.model_dump(exclude_unset=True, exclude={"version"}))
+    changes = cast(
+        "ActivityFieldChanges", request.body.model_dump(exclude_unset=True, exclude={"version"})
+    )
     activity = service.edit(
         request.caller, request.path["activity_id"], request.body.version, **changes
     )
-    return _answer(service, activity, request.caller)
+    return _activity_answer(service, activity, request.caller)
 
 
 @endpoint(
@@ -383,7 +394,7 @@ def edit(service: ActivityService, request: Request[ActivityChanges, None]) -> A
 )
 def duplicate(service: ActivityService, request: Request[DuplicateChanges, None]) -> Answer:
     """Duplicate an activity; times in the past are left out."""
-    changes = cast("Changes", request.body.model_dump(exclude_unset=True))
+    changes = cast("ActivityFieldChanges", request.body.model_dump(exclude_unset=True))
     activity = service.duplicate(
         request.caller, request.path["activity_id"], request.made_id, **changes
     )
@@ -403,7 +414,7 @@ def duplicate(service: ActivityService, request: Request[DuplicateChanges, None]
 def end(service: ActivityService, request: Request[ExpectedVersion, None]) -> Answer:
     """End an activity now."""
     activity = service.end(request.caller, request.path["activity_id"], request.body.version)
-    return _answer(service, activity, request.caller)
+    return _activity_answer(service, activity, request.caller)
 
 
 @endpoint(
@@ -415,7 +426,7 @@ def end(service: ActivityService, request: Request[ExpectedVersion, None]) -> An
 def archive(service: ActivityService, request: Request[ExpectedVersion, None]) -> Answer:
     """Archive an activity: it ends and leaves the list."""
     activity = service.archive(request.caller, request.path["activity_id"], request.body.version)
-    return _answer(service, activity, request.caller)
+    return _activity_answer(service, activity, request.caller)
 
 
 @endpoint(
@@ -430,7 +441,7 @@ def unarchive(service: ActivityService, request: Request[ExpectedVersion, None])
     One whose video was rejected comes back as rejected; one that is not archived stays as it is.
     """
     activity = service.unarchive(request.caller, request.path["activity_id"], request.body.version)
-    return _answer(service, activity, request.caller)
+    return _activity_answer(service, activity, request.caller)
 
 
 @endpoint(
@@ -488,11 +499,11 @@ def undismiss(service: ActivityService, request: Request[None, None]) -> Answer:
     return Answer(204)
 
 
-def _local(instant: datetime | None, caller: Caller) -> datetime | None:
+def _local_time(instant: datetime | None, caller: Caller) -> datetime | None:
     return local_time(instant, caller.time_zone) if instant else None
 
 
-def _answer(service: ActivityService, activity: Activity, caller: Caller) -> Answer:
+def _activity_answer(service: ActivityService, activity: Activity, caller: Caller) -> Answer:
     previews = [service.preview(each) for each in activity.cuts]
     return Answer(200, _view(activity, caller, service.now(), previews))
 
@@ -509,17 +520,17 @@ def _view(
         channel_ids=sorted(activity.channel_ids),
         video=VideoView.of(activity.video, watched[0][1]) if activity.video else None,
         problems=[
-            _naming(problem, number if several else None)
+            _problem_view_of_cut(problem, number if several else None)
             for number, cut in enumerate(cuts, 1)
             for problem in cut.problems
         ],
         cuts=[CutView.of(activity, cut, each) for cut, each in watched] if several else [],
-        starts_at_local=_local(activity.starts_at, caller),
-        ends_at_local=_local(activity.ends_at, caller),
+        starts_at_local=_local_time(activity.starts_at, caller),
+        ends_at_local=_local_time(activity.ends_at, caller),
     )
 
 
-def _naming(problem: VideoProblem, cut: int | None) -> VideoProblemView:
+def _problem_view_of_cut(problem: VideoProblem, cut: int | None) -> VideoProblemView:
     view = VideoProblemView.of(problem)
     if cut is not None:
         view.message = f"Cut {cut}: {view.message}"
@@ -536,7 +547,7 @@ def _feed_item(
         activity,
         video=VideoView.of(cut.video, preview),
         caption=text.whole,
-        disclosure_steps=DisclosureView.of(activity.asks),
-        ends_at_local=_local(activity.ends_at, caller),
-        action=ActionView(kind=kind, label=LABELS[kind], reminder=REMINDER),
+        disclosure_steps=DisclosureView.of(activity.required_disclosure),
+        ends_at_local=_local_time(activity.ends_at, caller),
+        action=ActionView(kind=kind, label=ACTION_LABELS[kind], reminder=SEND_REMINDER),
     )

@@ -12,29 +12,29 @@ from chalicelib.activities.model import (
     ActivityState,
     ActivityStatus,
     Cut,
+    FeedPaging,
     InvalidText,
     InvalidTime,
     Network,
     OpenActivity,
-    Paging,
     PostText,
     assigned_cut,
     assigned_text,
     check_post_texts,
     check_window,
     distinct_files,
-    featuring,
     feed_order,
-    instant_of,
     normalized_captions,
     normalized_hashtags,
+    parse_wall_clock_time,
     same_files,
-    shown_to,
+    visible_activities,
+    with_featured,
 )
 from chalicelib.activities.problems import ActivityProblem
 from chalicelib.activities.store import (
     ActivityStore,
-    AlreadyMade,
+    AlreadyCreated,
     AlreadyPerformed,
     DueActivity,
     MarkStore,
@@ -63,15 +63,15 @@ from chalicelib.programs.problems import require_open_channels
 from chalicelib.videos.model import Preview, Upload, UploadStatus
 from chalicelib.videos.service import Verdict, Verdicts, VideoService
 
-_TIMES: tuple[Literal["starts_at", "ends_at"], ...] = ("starts_at", "ends_at")
+_TIME_FIELDS: tuple[Literal["starts_at", "ends_at"], ...] = ("starts_at", "ends_at")
 _MICROSECOND = timedelta(microseconds=1)
 MAX_PER_TRANSACTION = 25
-FEW = 24  # activities that are read beside something else, by a call that answers 4 MB
+MAX_READ_BESIDE = 24  # activities that are read beside something else, by a call that answers 4 MB
 MAX_EXPIRED_PER_RUN = 1000
 MAX_UNDECIDED_PER_RUN = 300
-UNDECIDED_LOOK = timedelta(minutes=5)
+UNDECIDED_RECHECK_DELAY = timedelta(minutes=5)
 """How long until an activity that still waits for a verdict is looked at again."""
-ADMITTED_UNCOUNTED = 50
+MAX_ADMITTED_UNCOUNTED = 50
 """How many activities may be opened before those that are open are counted again: the index may
 lack them, so their ids are kept."""
 
@@ -121,14 +121,14 @@ class ActivityFields(TypedDict, total=False):
     ai_generated: bool
 
 
-class Wanted(ActivityFields, total=False):
+class NewActivityFields(ActivityFields, total=False):
     """Fields to create an activity with; its network and further cuts are fixed afterwards."""
 
     network: Network
     further_upload_ids: Sequence[str]
 
 
-class Changes(ActivityFields, total=False):
+class ActivityFieldChanges(ActivityFields, total=False):
     """Fields a manager may change, videos included."""
 
     upload_id: str
@@ -136,7 +136,7 @@ class Changes(ActivityFields, total=False):
 
 
 @dataclass(frozen=True)
-class Offered:
+class OfferedActivity:
     """An open activity as one member sees it, and what they did with it."""
 
     activity: Activity
@@ -260,8 +260,8 @@ class ActivityLifecycle:
             found = verdict if same else verdicts.verdict(waiting.program_id, each)
             if found is None:
                 return False  # whichever verdict is the last reads all the others
-            cuts.append(_cut(found))
-        settled = waiting.decided(cuts)
+            cuts.append(_cut_of_upload(found))
+        settled = waiting.with_verdicts(cuts)
         # Edited or ended meanwhile, it is looked at again.
         published = settled.state is ActivityState.PUBLISHED
         kind = Kind.ACTIVITY_PUBLISHED if published else Kind.ACTIVITY_REJECTED
@@ -284,7 +284,7 @@ class DueActivitySweeper:
 
     def end_expired(self) -> int:
         """End activities past their end; returns how many. One query, and one write per 25."""
-        due = self._store.ending(self._clock.now(), MAX_EXPIRED_PER_RUN)
+        due = self._store.due_to_end(self._clock.now(), MAX_EXPIRED_PER_RUN)
         chunks = [
             due[start : start + MAX_PER_TRANSACTION]
             for start in range(0, len(due), MAX_PER_TRANSACTION)
@@ -300,7 +300,7 @@ class DueActivitySweeper:
         """
         now, decided = self._clock.now(), 0
         failure: Exception | None = None
-        for due in self._store.undecided(now, MAX_UNDECIDED_PER_RUN):
+        for due in self._store.due_undecided(now, MAX_UNDECIDED_PER_RUN):
             try:
                 decided += self._decide(due, now)
             except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
@@ -311,7 +311,7 @@ class DueActivitySweeper:
         return decided
 
     def _decide(self, due: DueActivity, now: datetime) -> bool:
-        if not self._store.look_later(due, now + UNDECIDED_LOOK):
+        if not self._store.postpone_look(due, now + UNDECIDED_RECHECK_DELAY):
             return False
         activity = self._store.get(due.program_id, due.activity_id)
         verdict = activity and self._verdicts.verdict(due.program_id, activity.upload_id)
@@ -331,12 +331,12 @@ class DueActivitySweeper:
         return len(due)
 
 
-_COUNTED = (ActivityState.PROCESSING, ActivityState.PUBLISHED)
-_CHANGEABLE = tuple(ActivityFields.__annotations__)
-_AUDITED = ("state", "upload_id", "further_upload_ids", *_CHANGEABLE)
+_QUOTA_STATES = (ActivityState.PROCESSING, ActivityState.PUBLISHED)
+_CHANGEABLE_FIELDS = tuple(ActivityFields.__annotations__)
+_AUDITED_FIELDS = ("state", "upload_id", "further_upload_ids", *_CHANGEABLE_FIELDS)
 
 
-def _cut(decided: Verdict | Upload) -> Cut:
+def _cut_of_upload(decided: Verdict | Upload) -> Cut:
     return Cut(decided.upload_id, decided.video, decided.video_key, decided.problems)
 
 
@@ -345,8 +345,8 @@ def _act(kind: Kind, before: Activity | None, after: Activity) -> Act:
         kind,
         after.program_id,
         after.activity_id,
-        select_fields(before, _AUDITED) if before else {},
-        select_fields(after, _AUDITED),
+        select_fields(before, _AUDITED_FIELDS) if before else {},
+        select_fields(after, _AUDITED_FIELDS),
         title=after.instructions,
     )
 
@@ -386,7 +386,7 @@ class ActivityService:
         caller: Caller,
         upload_id: str,
         made_id: str | None = None,
-        **wanted: Unpack[Wanted],
+        **wanted: Unpack[NewActivityFields],
     ) -> Activity:
         """Make an activity on a valid upload, or on one still being validated (`processing`).
 
@@ -397,7 +397,7 @@ class ActivityService:
 
         def make() -> Activity:
             now = self._clock.now()
-            blank = self._blank(caller, upload_id, made_id, now)
+            blank = self._new_activity(caller, upload_id, made_id, now)
             blank = replace(
                 blank,
                 featured=wanted.get("featured", blank.featured),
@@ -406,13 +406,15 @@ class ActivityService:
             if "content_disclosure" not in wanted:
                 default = self._groupings.content_disclosure(caller.program_id)
                 blank = replace(blank, content_disclosure=default)
-            activity = _changed(caller, blank, cast("Changes", wanted), now)
+            activity = _with_changes(caller, blank, cast("ActivityFieldChanges", wanted), now)
             self._check_groups(blank, activity)
-            return self._make(caller, activity)
+            return self._commit_new(caller, activity)
 
-        return self._once(caller, made_id, make)
+        return self._make_once(caller, made_id, make)
 
-    def _once(self, caller: Caller, made_id: str | None, make: Callable[[], Activity]) -> Activity:
+    def _make_once(
+        self, caller: Caller, made_id: str | None, make: Callable[[], Activity]
+    ) -> Activity:
         """Make an activity, or find what a request made whose answer was lost.
 
         That one is the answer to its retry, though nothing like it could be made any more.
@@ -425,7 +427,7 @@ class ActivityService:
                 raise
             return made
 
-    def _blank(
+    def _new_activity(
         self, caller: Caller, upload_id: str, made_id: str | None, now: datetime
     ) -> Activity:
         return Activity(
@@ -444,17 +446,17 @@ class ActivityService:
         )
 
     @retry_conflicts("The upload keeps changing. Try again.")
-    def _make(
+    def _commit_new(
         self, caller: Caller, activity: Activity, kind: Kind = Kind.ACTIVITY_CREATED
     ) -> Activity:
-        made, parts = self._on_uploads(caller, activity)
+        made, parts = self._with_upload_verdicts(caller, activity)
         try:
-            self._open(made, [self._store.add(made), *parts, _act(kind, None, made)])
-        except AlreadyMade:
+            self._commit_within_quota(made, [self._store.add(made), *parts, _act(kind, None, made)])
+        except AlreadyCreated:
             return self.activity(caller, activity.activity_id)
         return made
 
-    def _open(self, activity: Activity, parts: Sequence[Part]) -> None:
+    def _commit_within_quota(self, activity: Activity, parts: Sequence[Part]) -> None:
         """Commit parts that open an activity, within the quota: one call, mostly.
 
         Raises the problem `limit_reached`, and what the parts say.
@@ -462,11 +464,11 @@ class ActivityService:
         program_id = activity.program_id
         self._store.headroom(program_id, self._quotas, self._clock.now()).admit(
             lambda room: self._store.commit([*parts, room], attempts=ATTEMPTS),
-            lambda recent: self._room(program_id, recent),
+            lambda recent: self._quota_left(program_id, recent),
             activity.activity_id,
         )
 
-    def _room(self, program_id: str, recent: Collection[str]) -> int:
+    def _quota_left(self, program_id: str, recent: Collection[str]) -> int:
         """Count how many more may be open: two queries, and a call for what they lack of `recent`.
 
         Raises the problem `limit_reached` where there is none.
@@ -483,51 +485,55 @@ class ActivityService:
                 raise quota_reached("activities_open", most, len(held))
         for ids in batched(sorted(set(recent) - held), MAX_PER_TRANSACTION, strict=False):
             found = self._store.get_all(program_id, ids).values()
-            held |= {each.activity_id for each in found if each.state in _COUNTED}
+            held |= {each.activity_id for each in found if each.state in _QUOTA_STATES}
         if len(held) >= most:
             raise quota_reached("activities_open", most, len(held))
-        return min(most - len(held), ADMITTED_UNCOUNTED)
+        return min(most - len(held), MAX_ADMITTED_UNCOUNTED)
 
     def duplicate(
         self,
         caller: Caller,
         activity_id: str,
         made_id: str | None = None,
-        **changes: Unpack[Changes],
+        **changes: Unpack[ActivityFieldChanges],
     ) -> Activity:
         """Make an activity of the same fields and videos, but for what is changed.
 
         A start or end that lies behind is left out; a channel or campaign archived since has to be
         changed. Raises problems: `not_found`, `activity_rejected`, and those of `create`.
         """
-        return self._once(
+        return self._make_once(
             caller, made_id, lambda: self._duplicate(caller, activity_id, made_id, changes)
         )
 
     def _duplicate(
-        self, caller: Caller, activity_id: str, made_id: str | None, changes: Changes
+        self, caller: Caller, activity_id: str, made_id: str | None, changes: ActivityFieldChanges
     ) -> Activity:
         source = self.activity(caller, activity_id)
         other_videos = "upload_id" in changes or "further_upload_ids" in changes
         if source.state is ActivityState.REJECTED and not other_videos:
-            raise _rejected()
+            raise _activity_rejected()
         now = self._clock.now()
 
         def ahead(instant: datetime | None) -> datetime | None:
             return instant if instant is not None and instant > now else None
 
-        blank = self._blank(caller, source.upload_id, made_id, now)
-        copied: dict[str, Any] = {name: getattr(source, name) for name in _CHANGEABLE}
-        copied |= {name: ahead(copied[name]) for name in _TIMES}
+        blank = self._new_activity(caller, source.upload_id, made_id, now)
+        copied: dict[str, Any] = {name: getattr(source, name) for name in _CHANGEABLE_FIELDS}
+        copied |= {name: ahead(copied[name]) for name in _TIME_FIELDS}
         videos = [cut.upload_id for cut in distinct_files(source.cuts)]
-        copy = replace(blank, **copied, time_zone=source.time_zone).undecided(videos)
-        activity = _changed(caller, copy, changes, now)
+        copy = replace(blank, **copied, time_zone=source.time_zone).awaiting_verdicts(videos)
+        activity = _with_changes(caller, copy, changes, now)
         self._check_groups(blank, activity)
-        return self._make(caller, activity, Kind.ACTIVITY_DUPLICATED)
+        return self._commit_new(caller, activity, Kind.ACTIVITY_DUPLICATED)
 
     @retry_conflicts("The activity keeps changing. Try again.")
     def edit(
-        self, caller: Caller, activity_id: str, version: int, **changes: Unpack[Changes]
+        self,
+        caller: Caller,
+        activity_id: str,
+        version: int,
+        **changes: Unpack[ActivityFieldChanges],
     ) -> Activity:
         """Change an activity as it was at this `version`; what would change nothing does not.
 
@@ -543,7 +549,7 @@ class ActivityService:
                 ActivityProblem.ACTIVITY_ENDED,
                 "This activity has ended and stays as it is. Duplicate it to run it again.",
             )
-        after = _changed(caller, before, changes, now)
+        after = _with_changes(caller, before, changes, now)
         self._check_groups(before, after)
         parts: Sequence[Part] = ()
         if after.upload_ids != before.upload_ids:
@@ -553,15 +559,15 @@ class ActivityService:
                     "Somebody has performed this activity, so its video stays. Duplicate the "
                     "activity to use another video.",
                 )
-            after, parts = self._on_uploads(caller, after)
+            after, parts = self._with_upload_verdicts(caller, after)
         if after == before:
             return before
         after = replace(after, version=version + 1)
         # Decided, ended, first performed or edited meanwhile, it is looked at again.
         changed = _act(Kind.ACTIVITY_CHANGED, before, after)
         parts = [self._store.change(before, after), *parts, changed]
-        if before.state not in _COUNTED and after.state in _COUNTED:
-            self._open(after, parts)
+        if before.state not in _QUOTA_STATES and after.state in _QUOTA_STATES:
+            self._commit_within_quota(after, parts)
         else:
             self._store.commit([*parts, *self._store.index_move_parts(before, after, now)])
         return after
@@ -581,13 +587,13 @@ class ActivityService:
                     "campaign_id", "campaign_archived", "This campaign is archived."
                 )
 
-    def _received(self, caller: Caller, upload_id: str, cut: "_CutName") -> Upload:
+    def _received_upload(self, caller: Caller, upload_id: str, cut: "_CutPosition") -> Upload:
         """Read an upload whose file has come. Raises the problem `upload_not_received`."""
-        upload = self._upload(caller, upload_id, cut)
+        upload = self._read_upload(caller, upload_id, cut)
         waiting = UploadStatus.AWAITING_FILE
         if upload.status_at(self._clock.now()) is waiting and not self._videos.file_arrived(upload):
             # A verdict empties `incoming/`, so the file may be gone for having been looked at.
-            upload = self._upload(caller, upload_id, cut)
+            upload = self._read_upload(caller, upload_id, cut)
             if upload.status_at(self._clock.now()) is waiting:
                 raise Problem(
                     ActivityProblem.UPLOAD_NOT_RECEIVED,
@@ -596,7 +602,7 @@ class ActivityService:
                 )
         return upload
 
-    def _upload(self, caller: Caller, upload_id: str, cut: "_CutName") -> Upload:
+    def _read_upload(self, caller: Caller, upload_id: str, cut: "_CutPosition") -> Upload:
         try:
             return self._videos.upload(caller, upload_id)
         except Problem as problem:
@@ -604,16 +610,18 @@ class ActivityService:
                 raise
             raise not_found(f"upload as that of {cut.words}") from problem
 
-    def _on_uploads(self, caller: Caller, activity: Activity) -> tuple[Activity, Sequence[Part]]:
+    def _with_upload_verdicts(
+        self, caller: Caller, activity: Activity
+    ) -> tuple[Activity, Sequence[Part]]:
         """Return an activity's state after its uploads' verdicts, and the writes that go with it.
 
         It is published if all are valid and waits while one is undecided; one that is not valid
         raises the problem `upload_not_valid`, which names the cut where there are several.
         """
         ids = activity.upload_ids
-        names = [_CutName(each, number, len(ids)) for number, each in enumerate(ids, 1)]
+        names = [_CutPosition(each, number, len(ids)) for number, each in enumerate(ids, 1)]
         uploads = [
-            self._received(caller, each, name) for each, name in zip(ids, names, strict=True)
+            self._received_upload(caller, each, name) for each, name in zip(ids, names, strict=True)
         ]
         parts: list[Part] = []
         waits = False
@@ -625,8 +633,8 @@ class ActivityService:
                     waits = True
                     parts.append(self._videos.add_waiting_activity(upload, activity.activity_id))
                 case UploadStatus.REJECTED | UploadStatus.EXPIRED as status:
-                    raise _not_valid(upload, status, name)
-        cuts = [_cut(each) for each in uploads]
+                    raise _upload_not_valid(upload, status, name)
+        cuts = [_cut_of_upload(each) for each in uploads]
         for at, earlier in same_files(cuts).items():
             raise invalid_field(
                 f"further_upload_ids.{at - 1}",
@@ -634,8 +642,8 @@ class ActivityService:
                 f"Cut {at + 1} is the same file as cut {earlier + 1}. Leave one of them out.",
             )
         if waits:
-            return activity.undecided(ids), parts
-        return activity.decided(cuts), parts
+            return activity.awaiting_verdicts(ids), parts
+        return activity.with_verdicts(cuts), parts
 
     def activity(self, caller: Caller, activity_id: str) -> Activity:
         """Read an activity of the caller's program. Raises the problem `not_found`."""
@@ -680,14 +688,14 @@ class ActivityService:
         Raises problems: `not_found`, `activity_rejected`, `changed_meanwhile` if it does not have
         this `version`.
         """
-        return self._finish(caller, activity_id, version, ActivityState.ENDED)
+        return self._end_in_state(caller, activity_id, version, ActivityState.ENDED)
 
     def archive(self, caller: Caller, activity_id: str, version: int | None = None) -> Activity:
         """Take an activity out of the lists, ending it if need be; again changes nothing.
 
         Raises problems: `not_found`, `changed_meanwhile` if it does not have this `version`.
         """
-        return self._finish(caller, activity_id, version, ActivityState.ARCHIVED)
+        return self._end_in_state(caller, activity_id, version, ActivityState.ARCHIVED)
 
     @retry_conflicts("The activity keeps changing. Try again.")
     def unarchive(self, caller: Caller, activity_id: str, version: int | None = None) -> Activity:
@@ -706,14 +714,14 @@ class ActivityService:
         return after
 
     @retry_conflicts("The activity keeps changing. Try again.")
-    def _finish(
+    def _end_in_state(
         self, caller: Caller, activity_id: str, version: int | None, state: ActivityState
     ) -> Activity:
         before = self.activity(caller, activity_id)
         if before.state in (state, ActivityState.ARCHIVED):
             return before
         if before.state is ActivityState.REJECTED and state is ActivityState.ENDED:
-            raise _rejected()
+            raise _activity_rejected()
         check_version("this activity", before.version, version)
         now = self._clock.now()
         expired = min(now, before.ends_at) if before.ends_at else now
@@ -738,15 +746,15 @@ class ActivityService:
         whatever the page: the open activities, one's marks on them, the page itself.
         """
         listing = f"feed/{caller.member_id}/{campaign_id or ''}"
-        position = self._position(caller, listing, cursor)
+        position = self._cursor_position(caller, listing, cursor)
         now = self._clock.now()
-        shown = shown_to(
+        shown = visible_activities(
             self._store.open_activities(caller.program_id),
             channels=caller.channels,
             campaign_id=campaign_id,
             now=now,
         )
-        paging = _paging_of(position) if position else Paging.begun(shown, now)
+        paging = _paging_from_json(position) if position else FeedPaging.begin(shown, now)
         ranks = feed_order(shown, paging, position.get("before"))
         ids = [activity_id for _, activity_id in ranks]
         marked = self._marks.done_activity_ids(caller.owner, min(ids), max(ids)) if ids else set()
@@ -756,27 +764,29 @@ class ActivityService:
         while len(items) < limit and at < len(left):
             # Once, unless the index was behind: then what is missing is filled up.
             wanted = left[at : at + limit - len(items)]
-            few = len(wanted) <= FEW
+            few = len(wanted) <= MAX_READ_BESIDE
             beside = self._groupings.program_read_unless_cached(caller.program_id) if few else ()
             found = self._store.get_all(caller.program_id, [each for _, each in wanted], beside)
             seen = (found[each] for _, each in wanted if each in found)
             items += [
-                each for each in seen if each.is_open_at(now) and each.is_for(caller.channels)
+                each
+                for each in seen
+                if each.is_open_at(now) and each.is_addressed_to(caller.channels)
             ]
             at += len(wanted)
         if at == len(left):
             return Page(tuple(items), None)
-        reached = {"before": left[at - 1][0], **_told_of(paging)}
+        reached = {"before": left[at - 1][0], **_paging_to_json(paging)}
         return Page(tuple(items), self._cursors.make(caller.program_id, listing, reached))
 
-    def offered(self, caller: Caller, activity_id: str) -> Offered:
+    def offered(self, caller: Caller, activity_id: str) -> OfferedActivity:
         """Read one open activity as the caller sees it, performed or dismissed or neither.
 
         Raises the problem `not_found` for what is not addressed to them, not begun, or gone.
         """
-        activity = self._open_to(caller, activity_id)
+        activity = self._open_activity_for(caller, activity_id)
         performance_id, dismissed = self._marks.of(caller.owner, activity_id)
-        return Offered(
+        return OfferedActivity(
             activity,
             self.cut_for(caller, activity),
             self.text_for(caller, activity),
@@ -797,7 +807,7 @@ class ActivityService:
 
         Raises problems `not_found` as `offered` does, `already_performed`.
         """
-        self._open_to(caller, activity_id)
+        self._open_activity_for(caller, activity_id)
         self._marks.dismiss(caller.owner, activity_id, self._clock.now())
 
     def undismiss(self, caller: Caller, activity_id: str) -> None:
@@ -805,39 +815,39 @@ class ActivityService:
 
         Raises the problem `not_found` as `offered` does.
         """
-        self._open_to(caller, activity_id)
+        self._open_activity_for(caller, activity_id)
         self._marks.undismiss(caller.owner, activity_id)
 
-    def _open_to(self, caller: Caller, activity_id: str) -> Activity:
+    def _open_activity_for(self, caller: Caller, activity_id: str) -> Activity:
         beside = self._groupings.program_read_unless_cached(caller.program_id)
         activity = self._store.get(caller.program_id, activity_id, beside)
         if (
             activity is None
-            or not activity.is_for(caller.channels)
+            or not activity.is_addressed_to(caller.channels)
             or not activity.is_open_at(self._clock.now())
         ):
             raise not_found("activity")
         return activity
 
-    def _position(self, caller: Caller, listing: str, cursor: str | None) -> dict[str, Any]:
+    def _cursor_position(self, caller: Caller, listing: str, cursor: str | None) -> dict[str, Any]:
         return self._cursors.read(caller.program_id, listing, cursor) if cursor is not None else {}
 
 
-def _told_of(paging: Paging) -> dict[str, Any]:
+def _paging_to_json(paging: FeedPaging) -> dict[str, Any]:
     """Write what a paging knew, shortly: instants are microseconds after the first."""
     known = sorted((each - paging.settled_at) // _MICROSECOND for each in paging.known)
     return {"settled_at": paging.settled_at.isoformat(), "known": known}
 
 
-def _paging_of(stored: Mapping[str, Any]) -> Paging:
+def _paging_from_json(stored: Mapping[str, Any]) -> FeedPaging:
     settled_at = datetime.fromisoformat(stored["settled_at"])
-    return Paging(
+    return FeedPaging(
         settled_at, frozenset(settled_at + each * _MICROSECOND for each in stored["known"])
     )
 
 
 @dataclass(frozen=True)
-class _CutName:
+class _CutPosition:
     """Which cut of how many an upload is for, to be told where something is the matter with it."""
 
     upload_id: str
@@ -853,7 +863,7 @@ class _CutName:
         return {"cut": self.number, "upload_id": self.upload_id} if self.of > 1 else {}
 
 
-def _not_valid(upload: Upload, status: UploadStatus, cut: _CutName) -> Problem:
+def _upload_not_valid(upload: Upload, status: UploadStatus, cut: _CutPosition) -> Problem:
     return Problem(
         ActivityProblem.UPLOAD_NOT_VALID,
         f"{cut.words.capitalize()} is not a valid video. Ask for a new upload.",
@@ -865,7 +875,7 @@ def _not_valid(upload: Upload, status: UploadStatus, cut: _CutName) -> Problem:
     )
 
 
-def _with_further(activity: Activity, upload_ids: Sequence[str]) -> Activity:
+def _with_further_cuts(activity: Activity, upload_ids: Sequence[str]) -> Activity:
     """Return it with these further cuts, known ones as they are. Raises `invalid_request`."""
     known = {each.upload_id: each for each in activity.further_cuts}
     taken = {activity.upload_id}
@@ -880,7 +890,9 @@ def _with_further(activity: Activity, upload_ids: Sequence[str]) -> Activity:
     return replace(activity, further_cuts=tuple(known.get(each, Cut(each)) for each in upload_ids))
 
 
-def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime) -> Activity:
+def _with_changes(
+    caller: Caller, activity: Activity, changes: ActivityFieldChanges, now: datetime
+) -> Activity:
     """Return the activity as changed. Raises the problem `invalid_request`."""
     given = dict[str, Any](**changes)
     further = given.pop("further_upload_ids", activity.further_upload_ids)
@@ -894,10 +906,10 @@ def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime
             "time_zone": caller.time_zone if moved else activity.time_zone,
         }
         changed = replace(
-            featuring(activity, changes.get("featured", activity.featured), now),
+            with_featured(activity, changes.get("featured", activity.featured), now),
             **(given | times | made),
         )
-        changed = _with_further(changed, further)
+        changed = _with_further_cuts(changed, further)
         check_window(
             changed.starts_at, changed.ends_at, now, (activity.starts_at, activity.ends_at)
         )
@@ -911,14 +923,18 @@ def _changed(caller: Caller, activity: Activity, changes: Changes, now: datetime
 
 def read_times(changes: Mapping[str, Any], time_zone: str) -> dict[str, datetime | None]:
     """Return the start and the end that are among changes. Raises the problem `invalid_request`."""
-    return {name: _instant(name, changes[name], time_zone) for name in _TIMES if name in changes}
+    return {
+        name: _parse_field_time(name, changes[name], time_zone)
+        for name in _TIME_FIELDS
+        if name in changes
+    }
 
 
-def _instant(name: str, text: str | None, time_zone: str) -> datetime | None:
+def _parse_field_time(name: str, text: str | None, time_zone: str) -> datetime | None:
     if text is None:
         return None
     try:
-        return instant_of(text, time_zone)
+        return parse_wall_clock_time(text, time_zone)
     except InvalidTime as error:
         raise _time_problem(name, error.code, error) from error
 
@@ -929,7 +945,7 @@ def invalid_time_problem(error: InvalidTime) -> Problem:
     return _time_problem(name, code, error)
 
 
-def _rejected() -> Problem:
+def _activity_rejected() -> Problem:
     return Problem(
         ActivityProblem.ACTIVITY_REJECTED,
         "This activity was rejected with its video and was never open.",

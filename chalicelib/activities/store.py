@@ -57,9 +57,9 @@ from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import ContentDisclosure
 from chalicelib.videos.model import VideoFacts, VideoProblem, facts_from, problems_from
 
-_ENDING = "ending"
-_UNDECIDED = "undecided"
-_HEADROOM = "headroom"
+_ENDING_KEY = "ending"
+_UNDECIDED_KEY = "undecided"
+_HEADROOM_KEY = "headroom"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class DueActivity:
     due_at: datetime
 
 
-class AlreadyMade(Exception):
+class AlreadyCreated(Exception):
     """The activity of this id exists: the same request came before."""
 
 
@@ -118,7 +118,7 @@ class OpenItem(LeanModel):
         return OpenActivity(
             activity_id=kept["activity_id"],
             featured=kept["featured"],
-            featured_changes=_instants(kept.get("featured_changes")),
+            featured_changes=_sorted_instants(kept.get("featured_changes")),
             starts_at=kept.get("starts_at"),
             ends_at=kept.get("ends_at"),
             channel_ids=frozenset(kept.get("channel_ids") or ()),
@@ -214,7 +214,7 @@ class InstantsAttribute(UnicodeSetAttribute):
         return [each.isoformat() for each in value] or None
 
     def deserialize(self, value: Any) -> Any:
-        return _instants(value)
+        return _sorted_instants(value)
 
 
 class ActivityItem(StampedModel, LeanModel):
@@ -267,52 +267,52 @@ class ActivityItem(StampedModel, LeanModel):
     def of(cls, activity: Activity) -> "ActivityItem":
         archived = activity.state is ActivityState.ARCHIVED
         campaign_id = activity.campaign_id
-        due_in, due_at = _due(activity)
+        due_in, due_at = _due_key_and_time(activity)
         return cls(
             **to_attributes(activity, cls),
-            listed_in=_listed(activity.program_id, archived=archived),
+            listed_in=_list_key(activity.program_id, archived=archived),
             campaign_in=(
-                _listed(f"{activity.program_id}/{campaign_id}", archived=archived)
+                _list_key(f"{activity.program_id}/{campaign_id}", archived=archived)
                 if campaign_id
                 else None
             ),
-            open_in=_open_in(activity),
+            open_in=_open_index_key(activity),
             due_in=due_in,
             due_at=due_at,
         )
 
 
-def _listed(where: str, *, archived: bool) -> str:
+def _list_key(where: str, *, archived: bool) -> str:
     return f"{where}#archived" if archived else where
 
 
-def _open_in(activity: Activity) -> str | None:
+def _open_index_key(activity: Activity) -> str | None:
     match activity.state:
         case ActivityState.PUBLISHED:
             return activity.program_id
         case ActivityState.PROCESSING:
-            return _waiting(activity.program_id)
+            return _waiting_key(activity.program_id)
     return None
 
 
 def _headroom_keys(program_id: str) -> tuple[str, str]:
-    return f"{program_id}/{_HEADROOM}", "activities"
+    return f"{program_id}/{_HEADROOM_KEY}", "activities"
 
 
-def _waiting(program_id: str) -> str:
+def _waiting_key(program_id: str) -> str:
     return f"{program_id}#processing"
 
 
-def _due(activity: Activity) -> tuple[str, datetime] | tuple[None, None]:
+def _due_key_and_time(activity: Activity) -> tuple[str, datetime] | tuple[None, None]:
     """Return what the clock has to do with an activity, and when; nothing for most."""
     if activity.state is ActivityState.PROCESSING:
-        return _UNDECIDED, activity.created_at
+        return _UNDECIDED_KEY, activity.created_at
     if activity.state is ActivityState.PUBLISHED and activity.ends_at:
-        return _ENDING, activity.ends_at
+        return _ENDING_KEY, activity.ends_at
     return None, None
 
 
-def _instants(kept: Iterable[str] | None) -> tuple[datetime, ...]:
+def _sorted_instants(kept: Iterable[str] | None) -> tuple[datetime, ...]:
     return tuple(sorted(map(datetime.fromisoformat, kept or ())))
 
 
@@ -421,16 +421,16 @@ class ActivityStore(Store):
 
         None where it stays, or leaves the index.
         """
-        places = (_open_in(before), _open_in(after))
+        places = (_open_index_key(before), _open_index_key(after))
         if None in places or places[0] == places[1]:
             return ()
         keys = _headroom_keys(after.program_id)
         return (index_move_part(ActivityHeadroomItem, keys, after.activity_id, now),)
 
     def add(self, activity: Activity) -> Put:
-        """Part: a new activity. Its condition fails with `AlreadyMade`."""
+        """Part: a new activity. Its condition fails with `AlreadyCreated`."""
         return Put(
-            ActivityItem.of(activity), ActivityItem.activity_id.does_not_exist(), AlreadyMade
+            ActivityItem.of(activity), ActivityItem.activity_id.does_not_exist(), AlreadyCreated
         )
 
     def get(
@@ -460,7 +460,7 @@ class ActivityStore(Store):
         Of one campaign, or of all; what is archived is listed apart.
         """
         index = ActivityItem.campaign_index if campaign_id else ActivityItem.listed_index
-        listed = _listed(
+        listed = _list_key(
             f"{program_id}/{campaign_id}" if campaign_id else program_id, archived=archived
         )
         earlier = ActivityItem.activity_id < before if before else None
@@ -485,7 +485,7 @@ class ActivityStore(Store):
 
     def waiting_activities(self, program_id: str) -> Iterator[OpenActivity]:
         """Yield activities that wait for their video; the index lags the table by milliseconds."""
-        found = self._database.query(OpenItem, _waiting(program_id), index=OpenItem.open_index)
+        found = self._database.query(OpenItem, _waiting_key(program_id), index=OpenItem.open_index)
         return (item.to_open() for item in found)
 
     def get_all(
@@ -536,13 +536,13 @@ class ActivityStore(Store):
             VideoChanged,
         )
 
-    def ending(self, now: datetime, count: int) -> Sequence[DueActivity]:
+    def due_to_end(self, now: datetime, count: int) -> Sequence[DueActivity]:
         """List published activities whose end has come, one of each program in turn."""
-        return self._due_by(_ENDING, now, count)
+        return self._due_by(_ENDING_KEY, now, count)
 
-    def undecided(self, now: datetime, count: int) -> Sequence[DueActivity]:
+    def due_undecided(self, now: datetime, count: int) -> Sequence[DueActivity]:
         """List activities that wait for a verdict and are due for a look, by turns as well."""
-        return self._due_by(_UNDECIDED, now, count)
+        return self._due_by(_UNDECIDED_KEY, now, count)
 
     def _due_by(self, due_in: str, now: datetime, count: int) -> Sequence[DueActivity]:
         """Return what is due by now, one of each program in turn: a query for each megabyte."""
@@ -556,12 +556,12 @@ class ActivityStore(Store):
         )
         return list(islice(take_turns(due, lambda each: each.program_id, now), count))
 
-    def look_later(self, due: DueActivity, due_at: datetime) -> bool:
+    def postpone_look(self, due: DueActivity, due_at: datetime) -> bool:
         """Move the next look at an undecided activity; False if it was decided, or looked at."""
         return self._database.update(
             ActivityItem(due.program_id, due.activity_id),
             [ActivityItem.due_at.set(due_at)],
-            (ActivityItem.due_in == _UNDECIDED) & (ActivityItem.due_at == due.due_at),
+            (ActivityItem.due_in == _UNDECIDED_KEY) & (ActivityItem.due_at == due.due_at),
         )
 
     def end_due(self, due: Sequence[DueActivity]) -> None:

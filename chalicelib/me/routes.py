@@ -10,7 +10,7 @@ from chalicelib.foundation.identity import Role, ShownAs, TikTokState
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.schemas import Schema
 from chalicelib.me.service import MeOverview, MeService
-from chalicelib.programs.model import MAX_ALIAS
+from chalicelib.programs.model import MAX_ALIAS_LENGTH
 from chalicelib.programs.views import Name
 
 
@@ -59,7 +59,7 @@ class ChangeMe(Schema):
         Annotated[
             str,
             Field(
-                max_length=MAX_ALIAS,
+                max_length=MAX_ALIAS_LENGTH,
                 description="No member has a name or an alias that looks like it; empty for none",
             ),
             LINE,

@@ -29,7 +29,7 @@ class MeService:
     def overview(self, caller: Caller) -> MeOverview:
         """Return the caller's profile, points and number of unread notices: one call."""
         reads = [*self._programs.profile_reads(caller), self._points.read_of_totals(caller.owner)]
-        notices, (member, program, totals) = self._notifications.overview_beside(caller, reads)
+        notices, (member, program, totals) = self._notifications.overview_with_reads(caller, reads)
         if member is None or program is None:
             raise not_found("member")
         return MeOverview(Profile(member, program), totals or Totals(), notices.unread)

@@ -14,9 +14,9 @@ from chalicelib.notifications.model import (
     Bulletin,
     BulletinEntry,
     ProgramPlan,
-    due_between,
-    kept_entries,
-    next_due,
+    bound_entries,
+    is_due_between,
+    next_due_at,
     short_title,
 )
 from chalicelib.notifications.store import MAX_ATTEMPTS, NoticeStore
@@ -61,7 +61,7 @@ class BulletinWriter:
             raise Conflict
         now = self._clock.now()
         anew = [
-            each.anew_since(changed, now) for each in entries if each.activity_id == activity_id
+            each.renotify_at(changed, now) for each in entries if each.activity_id == activity_id
         ]
         # With the zone of a minute ago it is looked at too early at worst: `schedule_digests`
         # has read the new one.
@@ -70,17 +70,18 @@ class BulletinWriter:
 
     def _entries(self, program_id: str, activity_id: str | None) -> tuple[BulletinEntry, ...]:
         found = {
-            each.activity_id: _entry(each) for each in self._activities.open_activities(program_id)
+            each.activity_id: _new_entry(each)
+            for each in self._activities.open_activities(program_id)
         }
         if activity_id and activity_id not in found:
             changed = self._activities.activities(program_id, [activity_id])
-            found |= {name: _entry(_as_open(each)) for name, each in changed.items()}
+            found |= {name: _new_entry(_open_activity_of(each)) for name, each in changed.items()}
         now = self._clock.now()
-        kept = kept_entries(found.values(), now)
+        kept = bound_entries(found.values(), now)
         wanted = [each.activity_id for each in kept]
         activities = self._activities.activities(program_id, wanted)
         return tuple(
-            _filled(each, activities[each.activity_id])
+            _with_activity_details(each, activities[each.activity_id])
             for each in kept
             if each.activity_id in activities
             and activities[each.activity_id].state is ActivityState.PUBLISHED
@@ -102,21 +103,21 @@ class BulletinWriter:
         now = self._clock.now()
 
         def change(plan: ProgramPlan) -> ProgramPlan:
-            due_at = next_due(plan, open_now, program.time_zone, now)
+            due_at = next_due_at(plan, open_now, program.time_zone, now)
             # An activity that opened a moment ago lies ahead no more, but was not looked at yet.
             run_to = plan.run_to or now
             if anew:
                 # Always another one, so that a clock that is at it right now sees a change.
                 run_to = min(run_to, anew) - timedelta(seconds=1)
             # Nor does a digest that a new zone puts behind us.
-            passed = due_between(plan.slots, open_now, program.time_zone, run_to, now)
+            passed = is_due_between(plan.slots, open_now, program.time_zone, run_to, now)
             due_at = now if passed else due_at
             return replace(plan, run_to=run_to, due_at=min(due_at, plan.due_at or due_at))
 
         self._store.change_plan(program.program_id, change)
 
 
-def _entry(opened: OpenActivity) -> BulletinEntry:
+def _new_entry(opened: OpenActivity) -> BulletinEntry:
     begun = made_at(opened.activity_id)
     return BulletinEntry(
         activity_id=opened.activity_id,
@@ -127,7 +128,7 @@ def _entry(opened: OpenActivity) -> BulletinEntry:
     )
 
 
-def _as_open(activity: Activity) -> OpenActivity:
+def _open_activity_of(activity: Activity) -> OpenActivity:
     return OpenActivity(
         activity.activity_id,
         featured=activity.featured,
@@ -139,9 +140,9 @@ def _as_open(activity: Activity) -> OpenActivity:
     )
 
 
-def _filled(entry: BulletinEntry, activity: Activity) -> BulletinEntry:
+def _with_activity_details(entry: BulletinEntry, activity: Activity) -> BulletinEntry:
     """Return an entry with what the activity says now, which the index may not know yet."""
-    now_open = _entry(_as_open(activity))
+    now_open = _new_entry(_open_activity_of(activity))
     return replace(
         now_open,
         title=short_title(activity.instructions),

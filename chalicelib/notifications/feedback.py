@@ -15,16 +15,16 @@ from typing import Any, Protocol
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import normalized_email
 from chalicelib.foundation.logging import logger
-from chalicelib.notifications.model import Refusal, refused, without_bounce
+from chalicelib.notifications.model import Refusal, with_refusal, without_bounce
 from chalicelib.notifications.sending import with_claim_confirmed
 from chalicelib.notifications.ses import CLAIM_TAG, MEMBER_TAG, PROGRAM_TAG
 from chalicelib.notifications.store import NoticeStore
 from chalicelib.programs.model import MemberStatus
 from chalicelib.programs.service import ProgramService
 
-PERMANENT = "Permanent"
+PERMANENT_BOUNCE = "Permanent"
 
-NO_COMPLAINTS = ("not-spam", "auth-failure")
+NON_COMPLAINT_TYPES = ("not-spam", "auth-failure")
 """Feedback-Type of RFC 5965: a person said that a mail was no spam, or a server could not tell who
 sent it. Nobody asks for fewer mails by them."""
 
@@ -77,29 +77,29 @@ class MailFeedback:
             self._store.change_box(
                 program_id, member_id, lambda box: with_claim_confirmed(box, claim_id, now)
             )
-        if kind == "Bounce" and detail["bounce"].get("bounceType") == PERMANENT:
+        if kind == "Bounce" and detail["bounce"].get("bounceType") == PERMANENT_BOUNCE:
             found = detail["bounce"].get("bouncedRecipients", ())
-            at = self._told_at(detail["bounce"], detail["mail"])
-            self._refuse(program_id, member_id, Refusal.BOUNCED, found, at)
-        elif kind == "Complaint" and _complains(detail["complaint"]):
+            at = self._feedback_time(detail["bounce"], detail["mail"])
+            self._record_refusal(program_id, member_id, Refusal.BOUNCED, found, at)
+        elif kind == "Complaint" and _is_complaint(detail["complaint"]):
             found = detail["complaint"].get("complainedRecipients", ())
-            at = self._told_at(detail["complaint"], detail["mail"])
-            self._refuse(program_id, member_id, Refusal.COMPLAINED, found, at)
+            at = self._feedback_time(detail["complaint"], detail["mail"])
+            self._record_refusal(program_id, member_id, Refusal.COMPLAINED, found, at)
 
     def _of_user_pool(self, kind: str, detail: Mapping[str, Any]) -> None:
         """Note which invitation came back, if one did.
 
         Of a complaint nothing is noted, for its mail arrived; SES returns the next one.
         """
-        if kind != "Bounce" or detail["bounce"].get("bounceType") != PERMANENT:
+        if kind != "Bounce" or detail["bounce"].get("bounceType") != PERMANENT_BOUNCE:
             return
-        sent_at = self._told_at(detail["mail"])
+        sent_at = self._feedback_time(detail["mail"])
         found = detail["bounce"].get("bouncedRecipients", ())
-        for address in {_plain(str(each.get("emailAddress", ""))) for each in found} - {""}:
+        for address in {_plain_address(str(each.get("emailAddress", ""))) for each in found} - {""}:
             noted = self._invitations.note_returned(address, sent_at)
             logger.info("mail of the user pool came back", extra={"invitations": noted})
 
-    def _refuse(
+    def _record_refusal(
         self,
         program_id: str,
         member_id: str,
@@ -110,21 +110,25 @@ class MailFeedback:
         member = self._programs.member(program_id, member_id)
         if member is None or member.status is not MemberStatus.ACTIVE:
             return
-        if member.email not in {_plain(str(each.get("emailAddress", ""))) for each in recipients}:
+        if member.email not in {
+            _plain_address(str(each.get("emailAddress", ""))) for each in recipients
+        }:
             logger.warning("mail event of another address", extra={"member_id": member_id})
             return
         is_of_before = why is Refusal.BOUNCED and at < member.invited_at
         if not is_of_before:
-            box = self._store.change_box(program_id, member_id, lambda box: refused(box, why, at))
+            box = self._store.change_box(
+                program_id, member_id, lambda box: with_refusal(box, why, at)
+            )
             is_of_before = box.refused is None
         if is_of_before:
             logger.info("mail event of before", extra={"member_id": member_id, "why": why.value})
             return
         self._worklist.note_refusal(program_id, member_id, member.name, self._clock.now())
         logger.warning("mails switched off", extra={"member_id": member_id, "why": why.value})
-        self._look_again(program_id, member_id)
+        self._undo_outdated_refusal(program_id, member_id)
 
-    def _look_again(self, program_id: str, member_id: str) -> None:
+    def _undo_outdated_refusal(self, program_id: str, member_id: str) -> None:
         """Take back what was written while a member was removed, or had mails switched on again.
 
         What that forgets may have been forgotten before it was there.
@@ -137,7 +141,7 @@ class MailFeedback:
         if not is_active or not self._store.box(program_id, member_id).refused:
             self._worklist.clear_refusal(program_id, member_id, now)
 
-    def _told_at(self, *parts: Mapping[str, Any]) -> datetime:
+    def _feedback_time(self, *parts: Mapping[str, Any]) -> datetime:
         """Return the instant of the first part of an event that says one, else now."""
         for told in parts:
             with suppress(ValueError):
@@ -146,11 +150,11 @@ class MailFeedback:
         return self._clock.now()
 
 
-def _complains(complaint: Mapping[str, Any]) -> bool:
-    return str(complaint.get("complaintFeedbackType", "")).lower() not in NO_COMPLAINTS
+def _is_complaint(complaint: Mapping[str, Any]) -> bool:
+    return str(complaint.get("complaintFeedbackType", "")).lower() not in NON_COMPLAINT_TYPES
 
 
-def _plain(address: str) -> str:
+def _plain_address(address: str) -> str:
     """Return an address in the form in which members have it; empty for what is none.
 
     SES writes them as they were sent to, or as a server told them: with a name, in capitals.

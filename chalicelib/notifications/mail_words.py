@@ -113,7 +113,7 @@ def words(language: str, key: str, **values: object) -> str:
     return _WORDS.get(language, _EN)[key].format(**values)
 
 
-PATHS: Mapping[NoticeType, str] = {
+NOTICE_PATHS: Mapping[NoticeType, str] = {
     NoticeType.ACTIVITY_OPENED: "/",
     NoticeType.ACTIVITY_ENDING: "/",
     NoticeType.VIDEO_WAITING: "/history",
@@ -125,7 +125,7 @@ PATHS: Mapping[NoticeType, str] = {
 }
 """Console paths that notices link to."""
 
-ORDER = tuple(NoticeType)
+NOTICE_ORDER = tuple(NoticeType)
 ALL = "all"
-SCOPES = frozenset({ALL, *(each.value for each in NoticeCategory)})
+UNSUBSCRIBE_SCOPES = frozenset({ALL, *(each.value for each in NoticeCategory)})
 """The scope of an unsubscribe link: one kind of mails, or all."""

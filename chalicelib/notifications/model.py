@@ -15,14 +15,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from chalicelib.activities.model import is_addressed
+from chalicelib.activities.model import is_addressed_to_channels
 from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.values import dataclass
 
 MAX_NOTICES = 100
 """Maximum notices per member: the latest are kept, withdrawn ones included."""
 
-MAX_MARKS = 300
+MAX_ACTIVITY_MARKS = 300
 """Activities that a box knows something of: those that something happened to last. Not those that
 were made last, for what was made long ago may open, or end, tomorrow."""
 
@@ -30,44 +30,45 @@ MAX_LAST_CALLS = 100
 """Beside them, activities of which a member was told that they end, or they would be told again
 after they looked through many others. A bulletin has fewer that end."""
 
-MAX_FRESH, MAX_ENDING = 50, 50
+MAX_NEW_ENTRIES, MAX_ENDING_ENTRIES = 50, 50
 """Activities of a bulletin: those that opened last, and those that end next."""
 
 MAX_LATELY = 150
-"""Activities of a bulletin that opened within `MAILED_FOR`, where those are more than `MAX_FRESH`:
-no digest may leave out what is news since the one before. With twenty channels each and the longest
-titles the whole of a bulletin is 310 KB, of which an item may have 400."""
+"""Activities of a bulletin that opened within `MAX_MAIL_AGE`, where those are more than
+`MAX_NEW_ENTRIES`: no digest may leave out what is news since the one before. With
+twenty channels each and the longest titles the whole of a bulletin is 310 KB, of which an item may
+have 400."""
 
-TOLD_ANEW = frozenset({"starts_at", "ends_at", "channel_ids"})
+RENOTIFYING_ATTRIBUTES = frozenset({"starts_at", "ends_at", "channel_ids"})
 """Attributes of an activity whose change may be news: to whom it is addressed, and from when on."""
 
 MAX_TITLE = 120
-LAST_CALL = timedelta(hours=24)
-WAITING_AFTER = timedelta(hours=24)
+LAST_CALL_LEAD = timedelta(hours=24)
+WAITING_VIDEO_DELAY = timedelta(hours=24)
 """How long a video waits in the TikTok inbox before its member is told (product rule)."""
 
-PUSH_FIRST = timedelta(minutes=15)
+PUSH_HEAD_START = timedelta(minutes=15)
 """How long a mail waits for a push that tells the same: e-mail is the fallback."""
 
-MAILED_FOR = timedelta(days=8)
+MAX_MAIL_AGE = timedelta(days=8)
 """A notice that is older is not mailed any more: longer than a week, for weekly mails."""
 
 DIGEST_GRACE = timedelta(hours=6)
 """How late a digest may still leave; after that its contents wait for the next one."""
 
-DEFAULT_HOUR = 9
+DEFAULT_DIGEST_HOUR = 9
 
-MAX_MOVES = 4
+MAX_SLOT_MOVES = 4
 """How many new times of digests of one member's choosing a program is walked at within a day."""
 
 MAX_SLOTS = 1000
 """Of a program. They are looked at and written each time; with so many it is walked about every
 quarter of an hour anyway, and whose own is left out has their digest with the next ones."""
 
-LEARNS_EVERY = timedelta(hours=20)
+SLOT_SCAN_INTERVAL = timedelta(hours=20)
 """How often a program's slots are learned from its members: once a day, however it is reckoned."""
 
-LEARNED_WITHIN = timedelta(minutes=50)
+SLOT_SCAN_TIME_LIMIT = timedelta(minutes=50)
 """When a walk that learned is looked back at: SQS has given up messages after 45 minutes and the
 four for which a walk's last ones are delayed. Managers can still be told of the worklist then, for
 which an hour is the limit."""
@@ -162,7 +163,7 @@ class MailSettings:
     """
 
     chosen: Mapping[NoticeCategory, Frequency] = field(default_factory=dict)
-    hour: int = DEFAULT_HOUR
+    hour: int = DEFAULT_DIGEST_HOUR
     weekday: int = 0
     language: str = "en"
 
@@ -229,23 +230,25 @@ class BulletinEntry:
         """When members are reminded: a day before the end, of a short one in its second half."""
         if self.ends_at is None:
             return None
-        return max(self.ends_at - LAST_CALL, self.opens_at + (self.ends_at - self.opens_at) / 2)
+        return max(
+            self.ends_at - LAST_CALL_LEAD, self.opens_at + (self.ends_at - self.opens_at) / 2
+        )
 
     def is_last_call_at(self, now: datetime) -> bool:
         return self.last_call_at is not None and self.last_call_at <= now
 
-    def moments(self) -> tuple[datetime, ...]:
+    def notice_times(self) -> tuple[datetime, ...]:
         """Return the instants at which there is something to tell of it."""
         return (self.opens_at, self.last_call_at) if self.last_call_at else (self.opens_at,)
 
-    def anew_since(self, changed: Collection[str], now: datetime) -> datetime | None:
+    def renotify_at(self, changed: Collection[str], now: datetime) -> datetime | None:
         """Return the instant of what members are to be told now, as this of it changed.
 
         It may lie long before the change: a video is accepted after its activity was created, and
         a channel is added to an activity that is open. None if there is nothing to tell yet.
         """
-        passed = [each for each in self.moments() if each <= now]
-        if not self.is_open_at(now) or not TOLD_ANEW & set(changed):
+        passed = [each for each in self.notice_times() if each <= now]
+        if not self.is_open_at(now) or not RENOTIFYING_ATTRIBUTES & set(changed):
             return None
         only_end = "ends_at" in changed and not {"starts_at", "channel_ids"} & set(changed)
         return None if only_end and not self.is_last_call_at(now) else max(passed)
@@ -260,23 +263,29 @@ class Bulletin:
     version: int = 0
 
 
-def kept_entries(entries: Iterable[BulletinEntry], now: datetime) -> tuple[BulletinEntry, ...]:
+def bound_entries(entries: Iterable[BulletinEntry], now: datetime) -> tuple[BulletinEntry, ...]:
     """Return what a bulletin keeps of all open activities, with what may be told as new."""
     left = [each for each in entries if each.ends_at is None or each.ends_at > now]
-    begun = sorted((each for each in left if each.opens_at <= now), key=_opened, reverse=True)
-    coming = sorted((each for each in left if each.opens_at > now), key=_opened)
-    lately = [each for each in begun[MAX_FRESH:MAX_LATELY] if each.opens_at > now - MAILED_FOR]
-    fresh = {each.activity_id for each in (*begun[:MAX_FRESH], *lately, *coming[:MAX_FRESH])}
+    begun = sorted(
+        (each for each in left if each.opens_at <= now), key=_opening_order, reverse=True
+    )
+    coming = sorted((each for each in left if each.opens_at > now), key=_opening_order)
+    lately = [
+        each for each in begun[MAX_NEW_ENTRIES:MAX_LATELY] if each.opens_at > now - MAX_MAIL_AGE
+    ]
+    fresh = {
+        each.activity_id for each in (*begun[:MAX_NEW_ENTRIES], *lately, *coming[:MAX_NEW_ENTRIES])
+    }
     ending = sorted((each for each in left if each.ends_at), key=lambda each: str(each.ends_at))
-    kept = fresh | {each.activity_id for each in ending[:MAX_ENDING]}
+    kept = fresh | {each.activity_id for each in ending[:MAX_ENDING_ENTRIES]}
     return tuple(
         replace(each, fresh=each.activity_id in fresh)
-        for each in sorted(left, key=_opened)
+        for each in sorted(left, key=_opening_order)
         if each.activity_id in kept
     )
 
 
-def _opened(entry: BulletinEntry) -> tuple[datetime, str]:
+def _opening_order(entry: BulletinEntry) -> tuple[datetime, str]:
     return entry.opens_at, entry.activity_id
 
 
@@ -303,9 +312,9 @@ class Notice:
     pushed: bool = False
 
     @property
-    def mails_from(self) -> datetime:
+    def mail_not_before(self) -> datetime:
         """When a mail may tell of it at the earliest."""
-        return self.at + PUSH_FIRST if self.pushes else self.at
+        return self.at + PUSH_HEAD_START if self.pushes else self.at
 
     @property
     def key(self) -> tuple[str, str]:
@@ -323,7 +332,7 @@ class ActivityProgress(StrEnum):
     MAILED_END = "e"
 
 
-_OF_ENDS = {ActivityProgress.REMINDED.value, ActivityProgress.MAILED_END.value}
+_END_MARKS = {ActivityProgress.REMINDED.value, ActivityProgress.MAILED_END.value}
 
 
 @dataclass(frozen=True)
@@ -336,7 +345,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Box:
+class NoticeBox:
     """What a member was told and knows. `mail_at` is when a mail to them is due, if one is.
 
     `moves` are the slots that they chose of late, each with its instant. `mailed_anew_from` is when
@@ -362,18 +371,18 @@ class Box:
     def owner(self) -> str:
         return f"{self.program_id}/{self.member_id}"
 
-    def has(self, activity_id: str, mark: ActivityProgress) -> bool:
+    def has_mark(self, activity_id: str, mark: ActivityProgress) -> bool:
         return mark.value in self.marks.get(activity_id, "")
 
 
-def with_notice(box: Box, notice: Notice) -> Box:
+def with_notice(box: NoticeBox, notice: Notice) -> NoticeBox:
     """Add a notice, unless it is there, was taken back, or is older than what is kept."""
     if notice.notice_id in box.notices or (box.floor and notice.key <= box.floor):
         return box
-    return _pruned(replace(box, notices={**box.notices, notice.notice_id: notice}))
+    return _without_oldest(replace(box, notices={**box.notices, notice.notice_id: notice}))
 
 
-def without_notice(box: Box, notice: Notice) -> Box:
+def without_notice(box: NoticeBox, notice: Notice) -> NoticeBox:
     """Take a notice back, also one that has not come yet: it will not be shown."""
     known = box.notices.get(notice.notice_id)
     if known and known.dropped:
@@ -381,10 +390,10 @@ def without_notice(box: Box, notice: Notice) -> Box:
     if not known and box.floor and notice.key <= box.floor:
         return box
     gone = replace(notice, dropped=True, title="")
-    return _pruned(replace(box, notices={**box.notices, notice.notice_id: gone}))
+    return _without_oldest(replace(box, notices={**box.notices, notice.notice_id: gone}))
 
 
-def _pruned(box: Box) -> Box:
+def _without_oldest(box: NoticeBox) -> NoticeBox:
     ordered = sorted(box.notices.values(), key=lambda each: each.key, reverse=True)
     if len(ordered) <= MAX_NOTICES:
         return box
@@ -393,19 +402,19 @@ def _pruned(box: Box) -> Box:
     return replace(box, notices=kept, floor=max(box.floor, last) if box.floor else last)
 
 
-def with_progress(box: Box, activity_ids: Iterable[str], mark: ActivityProgress) -> Box:
+def with_progress(box: NoticeBox, activity_ids: Iterable[str], mark: ActivityProgress) -> NoticeBox:
     """Note how far a member got with activities."""
     marks = dict(box.marks)
     for each in activity_ids:
         if mark.value not in marks.get(each, ""):
             marks[each] = "".join(sorted(marks.pop(each, "") + mark.value))  # now the last one
-    ends = [each for each, known in marks.items() if _OF_ENDS & set(known)]
+    ends = [each for each, known in marks.items() if _END_MARKS & set(known)]
     others = [each for each in marks if each not in set(ends)]
-    kept = {*ends[-MAX_LAST_CALLS:], *others[-MAX_MARKS:]}
+    kept = {*ends[-MAX_LAST_CALLS:], *others[-MAX_ACTIVITY_MARKS:]}
     return replace(box, marks={each: known for each, known in marks.items() if each in kept})
 
 
-def without_mark(box: Box, activity_id: str, mark: ActivityProgress) -> Box:
+def without_mark(box: NoticeBox, activity_id: str, mark: ActivityProgress) -> NoticeBox:
     left = box.marks.get(activity_id, "").replace(mark.value, "")
     return replace(box, marks={**box.marks, activity_id: left})
 
@@ -413,9 +422,9 @@ def without_mark(box: Box, activity_id: str, mark: ActivityProgress) -> Box:
 OPENED, ENDING = "new#", "last#"
 
 
-def with_read(
-    box: Box, bulletin: Bulletin, reader: "Reader", notice_ids: Collection[str], now: datetime
-) -> Box:
+def with_notices_read(
+    box: NoticeBox, bulletin: Bulletin, reader: "Reader", notice_ids: Collection[str], now: datetime
+) -> NoticeBox:
     """Note that a member saw notices; ids of none that they may have now are passed over.
 
     Of activities only those of the bulletin count, so that nothing a client makes up is kept.
@@ -423,7 +432,7 @@ def with_read(
     theirs = {
         each.activity_id: each
         for each in bulletin.entries
-        if each.is_open_at(now) and is_addressed(each.channel_ids, reader.channels)
+        if each.is_open_at(now) and is_addressed_to_channels(each.channel_ids, reader.channels)
     }
     opened = [each for each in theirs if OPENED + each in notice_ids]
     ending = [
@@ -454,7 +463,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownNotice:
     """A notice as a member has it now; `mailed` ones are in no mail any more."""
 
     notice: Notice
@@ -462,41 +471,47 @@ class Shown:
     mailed: bool
 
 
-def shown(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) -> tuple[Shown, ...]:
+def shown_notices(
+    box: NoticeBox, bulletin: Bulletin, reader: Reader, now: datetime
+) -> tuple[ShownNotice, ...]:
     """Return the notices of a member, the latest first.
 
     An activity is one notice: that it opened, or from its last call on that it ends. What they
     performed or dismissed is none.
     """
-    found = [*_of_activities(box, bulletin, reader, now), *_of_box(box, reader, now)]
+    found = [*_activity_notices(box, bulletin, reader, now), *_box_notices(box, reader, now)]
     return tuple(sorted(found, key=lambda each: each.notice.key, reverse=True))
 
 
-def _of_activities(box: Box, bulletin: Bulletin, reader: Reader, now: datetime) -> Iterator[Shown]:
+def _activity_notices(
+    box: NoticeBox, bulletin: Bulletin, reader: Reader, now: datetime
+) -> Iterator[ShownNotice]:
     for each in bulletin.entries:
-        if not each.is_open_at(now) or box.has(each.activity_id, ActivityProgress.DONE):
+        if not each.is_open_at(now) or box.has_mark(each.activity_id, ActivityProgress.DONE):
             continue
-        if not is_addressed(each.channel_ids, reader.channels):
+        if not is_addressed_to_channels(each.channel_ids, reader.channels):
             continue
         if each.is_last_call_at(now) and each.last_call_at:
-            notice = _notice_of(each, NoticeType.ACTIVITY_ENDING, each.last_call_at)
+            notice = _activity_notice(each, NoticeType.ACTIVITY_ENDING, each.last_call_at)
             read, mailed = ActivityProgress.REMINDED, ActivityProgress.MAILED_END
         elif each.fresh:
-            notice = _notice_of(each, NoticeType.ACTIVITY_OPENED, each.opens_at)
+            notice = _activity_notice(each, NoticeType.ACTIVITY_OPENED, each.opens_at)
             read, mailed = ActivityProgress.SEEN, ActivityProgress.MAILED
         else:
             continue
-        yield Shown(notice, box.has(each.activity_id, read), box.has(each.activity_id, mailed))
+        yield ShownNotice(
+            notice, box.has_mark(each.activity_id, read), box.has_mark(each.activity_id, mailed)
+        )
 
 
-def _notice_of(entry: BulletinEntry, what: NoticeType, at: datetime) -> Notice:
+def _activity_notice(entry: BulletinEntry, what: NoticeType, at: datetime) -> Notice:
     prefix = ENDING if what is NoticeType.ACTIVITY_ENDING else OPENED
     return Notice(
         prefix + entry.activity_id, what, at, entry.activity_id, entry.title, entry.points
     )
 
 
-def _of_box(box: Box, reader: Reader, now: datetime) -> Iterator[Shown]:
+def _box_notices(box: NoticeBox, reader: Reader, now: datetime) -> Iterator[ShownNotice]:
     for each in box.notices.values():
         mended = reader.tiktok is not TikTokState.RECONNECT_REQUIRED
         if each.dropped or each.at > now:
@@ -505,35 +520,37 @@ def _of_box(box: Box, reader: Reader, now: datetime) -> Iterator[Shown]:
             continue
         if each.what.kind.for_managers and not reader.is_manager:
             continue
-        yield Shown(each, each.read, each.mailed or each.pushed)
+        yield ShownNotice(each, each.read, each.mailed or each.pushed)
 
 
 # What a mail tells of
 
 
 @dataclass(frozen=True)
-class Plan:
+class MailPlan:
     """What a mail to a member would tell of now, and when the next one is due, if that is known."""
 
-    due: tuple[Shown, ...]
+    due: tuple[ShownNotice, ...]
     next_at: datetime | None
 
 
-def planned(box: Box, bulletin: Bulletin, reader: Reader, zone: ZoneInfo, now: datetime) -> Plan:
+def plan_mail(
+    box: NoticeBox, bulletin: Bulletin, reader: Reader, zone: ZoneInfo, now: datetime
+) -> MailPlan:
     """Return what a member is to be mailed now: nothing that was seen, done or mailed before."""
     if box.refused:
-        return Plan((), None)
-    due: list[Shown] = []
+        return MailPlan((), None)
+    due: list[ShownNotice] = []
     later: list[datetime] = []
-    for each in shown(box, bulletin, reader, now):
-        told = _as_new_one(box, bulletin, each)
+    for each in shown_notices(box, bulletin, reader, now):
+        told = _last_call_as_new(box, bulletin, each)
         if told.read or told.mailed:
             continue
         what = told.notice.what
         derived = what in (NoticeType.ACTIVITY_OPENED, NoticeType.ACTIVITY_ENDING)
-        if not derived and told.notice.at < now - MAILED_FOR:
+        if not derived and told.notice.at < now - MAX_MAIL_AGE:
             continue
-        at = _mailed_at(box, what.kind, told.notice.mails_from, zone, now)
+        at = _mail_time_of(box, what.kind, told.notice.mail_not_before, zone, now)
         if at is not None and at <= now:
             due.append(told)
         elif at is not None:
@@ -541,12 +558,12 @@ def planned(box: Box, bulletin: Bulletin, reader: Reader, zone: ZoneInfo, now: d
     for notice in box.notices.values():
         gone = notice.dropped or notice.read or notice.mailed or notice.pushed
         if notice.at > now and not gone:
-            at = _mailed_at(box, notice.what.kind, notice.mails_from, zone, now)
+            at = _mail_time_of(box, notice.what.kind, notice.mail_not_before, zone, now)
             later += [at] if at else []
-    return Plan(tuple(due), min(later, default=None))
+    return MailPlan(tuple(due), min(later, default=None))
 
 
-def _as_new_one(box: Box, bulletin: Bulletin, each: Shown) -> Shown:
+def _last_call_as_new(box: NoticeBox, bulletin: Bulletin, each: ShownNotice) -> ShownNotice:
     """Return a last call as a new activity where only those are mailed."""
     notice = each.notice
     if notice.what is not NoticeType.ACTIVITY_ENDING:
@@ -554,13 +571,13 @@ def _as_new_one(box: Box, bulletin: Bulletin, each: Shown) -> Shown:
     if box.settings.of(NoticeCategory.LAST_CALL) is not Frequency.NEVER:
         return each
     entry = next(one for one in bulletin.entries if one.activity_id == notice.thing_id)
-    opened = _notice_of(entry, NoticeType.ACTIVITY_OPENED, entry.opens_at)
-    seen = box.has(entry.activity_id, ActivityProgress.SEEN) or not entry.fresh
-    return Shown(opened, seen, box.has(entry.activity_id, ActivityProgress.MAILED))
+    opened = _activity_notice(entry, NoticeType.ACTIVITY_OPENED, entry.opens_at)
+    seen = box.has_mark(entry.activity_id, ActivityProgress.SEEN) or not entry.fresh
+    return ShownNotice(opened, seen, box.has_mark(entry.activity_id, ActivityProgress.MAILED))
 
 
-def _mailed_at(
-    box: Box, kind: NoticeCategory, at: datetime, zone: ZoneInfo, now: datetime
+def _mail_time_of(
+    box: NoticeBox, kind: NoticeCategory, at: datetime, zone: ZoneInfo, now: datetime
 ) -> datetime | None:
     """Return when a notice of an instant is mailed: now or before now, or later, or never."""
     frequency = box.settings.of(kind)
@@ -578,28 +595,28 @@ def _mailed_at(
     return next_digest(max(at, now), box.settings, zone, weekly=weekly)
 
 
-def mail_time(box: Box, notice: Notice, zone: ZoneInfo, now: datetime) -> datetime | None:
+def mail_time(box: NoticeBox, notice: Notice, zone: ZoneInfo, now: datetime) -> datetime | None:
     """Return when a mail tells of a notice that a box has just got; None for never."""
     if box.refused or notice.read or notice.mailed or notice.pushed or notice.dropped:
         return None
-    if notice.at < now - MAILED_FOR:
+    if notice.at < now - MAX_MAIL_AGE:
         return None
-    return _mailed_at(box, notice.what.kind, notice.mails_from, zone, now)
+    return _mail_time_of(box, notice.what.kind, notice.mail_not_before, zone, now)
 
 
-def scheduled(box: Box, at: datetime | None) -> Box:
+def with_mail_scheduled(box: NoticeBox, at: datetime | None) -> NoticeBox:
     """Have a member mailed at an instant, or before it; a mail under way is waited for."""
     if at is None or box.claim or box.refused:
         return box
     return replace(box, mail_at=min(at, box.mail_at or at))
 
 
-def claimed(box: Box, claim: Claim, until: datetime) -> Box:
+def with_claim(box: NoticeBox, claim: Claim, until: datetime) -> NoticeBox:
     """Begin a mail; should nothing more be heard of it, it is looked at again at `until`."""
     return replace(box, claim=claim, mail_at=until)
 
 
-def confirmed(box: Box, claim_id: str) -> Box:
+def with_claim_removed(box: NoticeBox, claim_id: str) -> NoticeBox:
     """Note that a claimed mail went out: what it told of is told. Other claims stay."""
     claim = box.claim
     if claim is None or claim.claim_id != claim_id:
@@ -613,12 +630,12 @@ def confirmed(box: Box, claim_id: str) -> Box:
     box = replace(box, notices={**box.notices, **mailed}, claim=None, tries=0)
     box = with_progress(box, [*opened, *ending], ActivityProgress.MAILED)
     box = with_progress(box, ending, ActivityProgress.MAILED_END)
-    kinds = {_what_of(box, each).kind for each in told}
+    kinds = {_notice_type_of(box, each).kind for each in told}
     digest = any(box.settings.of(kind) in (Frequency.DAILY, Frequency.WEEKLY) for kind in kinds)
     return replace(box, digested_at=claim.at) if digest else box
 
 
-def _what_of(box: Box, notice_id: str) -> NoticeType:
+def _notice_type_of(box: NoticeBox, notice_id: str) -> NoticeType:
     if notice_id.startswith(OPENED):
         return NoticeType.ACTIVITY_OPENED
     if notice_id.startswith(ENDING):
@@ -627,20 +644,20 @@ def _what_of(box: Box, notice_id: str) -> NoticeType:
     return notice.what if notice else NoticeType.ACTIVITY_OPENED
 
 
-def told_by_push(box: Box, performance_id: str) -> Box:
+def without_mail_of_video(box: NoticeBox, performance_id: str) -> NoticeBox:
     """Note that a push told of a video that waits: no mail has to."""
-    notice = box.notices.get(waiting_id(performance_id))
+    notice = box.notices.get(video_notice_id(performance_id))
     if notice is None or notice.pushed or notice.dropped:
         return box
     return replace(box, notices={**box.notices, notice.notice_id: replace(notice, pushed=True)})
 
 
-def waiting_id(performance_id: str) -> str:
+def video_notice_id(performance_id: str) -> str:
     """Return the id of the notice that a video waits in the inbox."""
     return f"inbox#{performance_id}"
 
 
-def refused(box: Box, why: Refusal, at: datetime) -> Box:
+def with_refusal(box: NoticeBox, why: Refusal, at: datetime) -> NoticeBox:
     """Mail a member nothing more, unless a refusal was taken back since the instant of this one.
 
     A person's own word counts more than a mailbox's.
@@ -651,17 +668,17 @@ def refused(box: Box, why: Refusal, at: datetime) -> Box:
     return replace(box, refused=kept, mail_at=None)
 
 
-def accepted(box: Box, now: datetime) -> Box:
+def without_refusal(box: NoticeBox, now: datetime) -> NoticeBox:
     """Take a refusal back: mails are tried again."""
     return replace(box, refused=None, mailed_anew_from=now) if box.refused else box
 
 
-def without_bounce(box: Box, now: datetime) -> Box:
+def without_bounce(box: NoticeBox, now: datetime) -> NoticeBox:
     """Forget that mails came back; a complaint holds."""
-    return accepted(box, now) if box.refused is Refusal.BOUNCED else box
+    return without_refusal(box, now) if box.refused is Refusal.BOUNCED else box
 
 
-def without_mails(box: Box, kinds: Collection[NoticeCategory]) -> Box:
+def without_mails(box: NoticeBox, kinds: Collection[NoticeCategory]) -> NoticeBox:
     """Switch mails of kinds off."""
     return replace(box, settings=box.settings.changed(dict.fromkeys(kinds, Frequency.NEVER)))
 
@@ -685,14 +702,14 @@ class Slot:
         return cls(zone, int(hour))
 
 
-FIRST_SLOTS = frozenset({Slot("", DEFAULT_HOUR)})
+FIRST_SLOTS = frozenset({Slot("", DEFAULT_DIGEST_HOUR)})
 """Slots of a program in which nobody has chosen any."""
 
 
-def with_move(box: Box, slot: Slot, now: datetime) -> Box:
+def with_slot_move(box: NoticeBox, slot: Slot, now: datetime) -> NoticeBox:
     """Note that a member chose a slot, unless they chose as many as they may within a day."""
     moves = tuple(each for each in box.moves if each[1] > now - timedelta(days=1))
-    if len(moves) >= MAX_MOVES or any(text == str(slot) for text, _ in moves):
+    if len(moves) >= MAX_SLOT_MOVES or any(text == str(slot) for text, _ in moves):
         return box
     return replace(box, moves=(*moves, (str(slot), now)))
 
@@ -720,7 +737,7 @@ class ProgramPlan:
 class ScanResult:
     """What a walk learned: the slots of its members, in `heard` of its `chunks` chunks.
 
-    `round` is when it was begun, as `round_of` writes it; `walk` is one attempt at it.
+    `round` is when it was begun, as `scan_round_of` writes it; `walk` is one attempt at it.
     """
 
     round: str = ""
@@ -734,14 +751,14 @@ class ScanResult:
         return bool(self.walk) and len(self.heard) >= self.chunks
 
 
-def round_of(begun: datetime) -> str:
+def scan_round_of(begun: datetime) -> str:
     """Return what messages of a walk are known by that began to learn at an instant."""
     return begun.astimezone(UTC).isoformat()
 
 
 def is_slot_scan_due(plan: ProgramPlan, now: datetime) -> bool:
     """Return whether a program's slots are to be learned by its next walk."""
-    return plan.learned_from is None or plan.learned_from <= now - LEARNS_EVERY
+    return plan.learned_from is None or plan.learned_from <= now - SLOT_SCAN_INTERVAL
 
 
 def begin_slot_scan(plan: ProgramPlan, now: datetime) -> ProgramPlan:
@@ -752,7 +769,7 @@ def begin_slot_scan(plan: ProgramPlan, now: datetime) -> ProgramPlan:
 def is_slot_scan_over(plan: ProgramPlan, now: datetime) -> bool:
     """Return whether the walk that learned is over, one way or the other."""
     begun = plan.learned_from
-    return bool(plan.learning_walks and begun and begun + LEARNED_WITHIN <= now)
+    return bool(plan.learning_walks and begun and begun + SLOT_SCAN_TIME_LIMIT <= now)
 
 
 def finish_slot_scan(plan: ProgramPlan, found: ScanResult, now: datetime) -> ProgramPlan:
@@ -763,51 +780,53 @@ def finish_slot_scan(plan: ProgramPlan, found: ScanResult, now: datetime) -> Pro
     begun = plan.learned_from
     if not begun or not is_slot_scan_over(plan, now):
         return plan
-    known = found if found.round == round_of(begun) else ScanResult()
+    known = found if found.round == scan_round_of(begun) else ScanResult()
     if known.is_whole:
-        kept = _few(FIRST_SLOTS | plan.moved, known.slots)
+        kept = _union_of_slots(FIRST_SLOTS | plan.moved, known.slots)
         return replace(plan, slots=kept, learning_walks=0)
-    plan = replace(plan, slots=_few(plan.slots, known.slots))
+    plan = replace(plan, slots=_union_of_slots(plan.slots, known.slots))
     if plan.learning_walks < MAX_SCANS_PER_DAY:
         return replace(plan, learned_from=now, learning_walks=plan.learning_walks + 1)
     return replace(plan, learning_walks=0)
 
 
-def moved_to(plan: ProgramPlan, slot: Slot, now: datetime) -> ProgramPlan:
+def with_added_slot(plan: ProgramPlan, slot: Slot, now: datetime) -> ProgramPlan:
     """Add a slot that a member chose to those of today and of the next day."""
-    becomes = replace(plan, slots=_few(plan.slots, {slot}), moved=_few(plan.moved, {slot}))
+    becomes = replace(
+        plan, slots=_union_of_slots(plan.slots, {slot}), moved=_union_of_slots(plan.moved, {slot})
+    )
     # Looked at at once, the program's next time is found with the new slot.
     return replace(becomes, due_at=now) if becomes.slots != plan.slots else becomes
 
 
-def _few(slots: frozenset[Slot], more: Collection[Slot]) -> frozenset[Slot]:
+def _union_of_slots(slots: frozenset[Slot], more: Collection[Slot]) -> frozenset[Slot]:
     new = sorted(set(more) - slots, key=str)
     return slots | set(new[: max(0, MAX_SLOTS - len(slots))])
 
 
-def due_between(
+def is_due_between(
     slots: Iterable[Slot], bulletin: Bulletin, zone: str, after: datetime, now: datetime
 ) -> bool:
     """Return whether anybody's digest or anything new lies between two instants."""
-    return any(after < each <= now for each in _instants(slots, bulletin, zone, now, last=True))
+    return any(after < each <= now for each in _due_instants(slots, bulletin, zone, now, last=True))
 
 
-def next_due(plan: ProgramPlan, bulletin: Bulletin, zone: str, now: datetime) -> datetime:
+def next_due_at(plan: ProgramPlan, bulletin: Bulletin, zone: str, now: datetime) -> datetime:
     """Return when a program is to be looked at next."""
-    instants = list(_instants(plan.slots, bulletin, zone, now, last=False))
+    instants = list(_due_instants(plan.slots, bulletin, zone, now, last=False))
     if plan.learning_walks and plan.learned_from:
-        instants.append(plan.learned_from + LEARNED_WITHIN)
+        instants.append(plan.learned_from + SLOT_SCAN_TIME_LIMIT)
     return min((each for each in instants if each > now), default=now + timedelta(days=1))
 
 
-def _instants(
+def _due_instants(
     slots: Iterable[Slot], bulletin: Bulletin, zone: str, now: datetime, *, last: bool
 ) -> Iterator[datetime]:
     find = last_digest if last else next_digest
     for each in slots:
         yield find(now, MailSettings(hour=each.hour), ZoneInfo(each.zone or zone), weekly=False)
     for entry in bulletin.entries:
-        yield from entry.moments()
+        yield from entry.notice_times()
 
 
 def short_title(text: str) -> str:
@@ -816,6 +835,6 @@ def short_title(text: str) -> str:
     return line if len(line) <= MAX_TITLE else f"{line[: MAX_TITLE - 1].rstrip()}\u2026"
 
 
-def in_pages[Item](items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+def chunked[Item](items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]

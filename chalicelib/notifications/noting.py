@@ -18,18 +18,18 @@ from chalicelib.foundation.table import Conflict
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.bulletins import Activities
 from chalicelib.notifications.model import (
-    WAITING_AFTER,
+    WAITING_VIDEO_DELAY,
     ActivityProgress,
-    Box,
     Frequency,
     Notice,
+    NoticeBox,
     NoticeCategory,
     NoticeType,
     Slot,
     mail_time,
-    scheduled,
     short_title,
-    waiting_id,
+    video_notice_id,
+    with_mail_scheduled,
     with_notice,
     with_progress,
     without_bounce,
@@ -71,7 +71,7 @@ class Pushes(Protocol):
 
 
 @dataclass(frozen=True)
-class Sources:
+class NoticeSources:
     """The sources of notices."""
 
     programs: ProgramService
@@ -88,7 +88,7 @@ class NoticeWriter:
         self,
         *,
         store: NoticeStore,
-        sources: Sources,
+        sources: NoticeSources,
         notifications: NotificationService,
         pushes: Pushes,
         clock: Clock,
@@ -112,7 +112,7 @@ class NoticeWriter:
         )
 
     @retry_conflicts(attempts=MAX_ATTEMPTS)
-    def update_mark(self, program_id: str, member_id: str, activity_id: str) -> None:
+    def update_activity_mark(self, program_id: str, member_id: str, activity_id: str) -> None:
         """Note whether a member performed or dismissed an activity, as the tables say now.
 
         It is read again after it was written: of two workers at it the later one is right. Raises
@@ -122,7 +122,7 @@ class NoticeWriter:
         known = self._from.marks.of(owner, activity_id)
         done = known != (None, False)
 
-        def change(box: Box) -> Box:
+        def change(box: NoticeBox) -> NoticeBox:
             if done:
                 return with_progress(box, [activity_id], ActivityProgress.DONE)
             return (
@@ -137,7 +137,7 @@ class NoticeWriter:
 
     # --- what happened to them ----------------------------------------------------------------
 
-    def video_waits(
+    def add_video_notice(
         self,
         program_id: str,
         member_id: str,
@@ -152,14 +152,16 @@ class NoticeWriter:
         pushes = self._pushes.queue_video_push(program_id, member_id, performance_id, since)
         activities = self._from.activities.activities(program_id, [activity_id])
         title = activities[activity_id].instructions if activity_id in activities else ""
-        notice = replace(_waiting(performance_id, since), title=short_title(title), pushes=pushes)
-        self._note(program_id, member_id, notice)
+        notice = replace(
+            _waiting_video_notice(performance_id, since), title=short_title(title), pushes=pushes
+        )
+        self._add_notice(program_id, member_id, notice)
 
-    def video_gone(
+    def remove_video_notice(
         self, program_id: str, member_id: str, performance_id: str, since: datetime
     ) -> None:
         """Take that back: the video was posted, or is not there."""
-        notice = _waiting(performance_id, since)
+        notice = _waiting_video_notice(performance_id, since)
         self._pushes.cancel_video_push(program_id, member_id, performance_id, since)
         self._store.change_box(program_id, member_id, lambda box: without_notice(box, notice))
 
@@ -168,9 +170,9 @@ class NoticeWriter:
         member = self._from.programs.member(program_id, member_id)
         if member and member.tiktok is TikTokState.RECONNECT_REQUIRED:
             notice = Notice(f"account#{event_id}", NoticeType.ACCOUNT_TO_RECONNECT, at)
-            self._note(program_id, member_id, notice, member)
+            self._add_notice(program_id, member_id, notice, member)
 
-    def redemption_decided(
+    def add_redemption_notice(
         self, program_id: str, redemption_id: str, what: NoticeType, at: datetime
     ) -> None:
         """Note for a member what became of a request for a reward."""
@@ -185,9 +187,9 @@ class NoticeWriter:
             short_title(found.title),
             found.price,
         )
-        self._note(program_id, found.member_id, notice)
+        self._add_notice(program_id, found.member_id, notice)
 
-    def points_adjusted(
+    def add_points_notice(
         self, program_id: str, member_id: str, entry_id: str, points: int, at: datetime
     ) -> None:
         """Note for a member that a manager gave them points, or took some, and why."""
@@ -201,9 +203,9 @@ class NoticeWriter:
             short_title(reason),
             points,
         )
-        self._note(program_id, member_id, notice)
+        self._add_notice(program_id, member_id, notice)
 
-    def _note(
+    def _add_notice(
         self, program_id: str, member_id: str, notice: Notice, known: Member | None = None
     ) -> None:
         member = known or self._from.programs.member(program_id, member_id)
@@ -212,11 +214,11 @@ class NoticeWriter:
         zone = ZoneInfo(self._from.programs.as_caller(member).time_zone)
         now = self._clock.now()
 
-        def change(box: Box) -> Box:
+        def change(box: NoticeBox) -> NoticeBox:
             noted = with_notice(box, notice)
             if noted is box or not self._mails():
                 return noted
-            return scheduled(noted, mail_time(noted, notice, zone, now))
+            return with_mail_scheduled(noted, mail_time(noted, notice, zone, now))
 
         self._store.change_box(program_id, member_id, change)
 
@@ -254,14 +256,14 @@ class NoticeWriter:
             return
         now = self._clock.now()
 
-        def change(box: Box) -> Box:
+        def change(box: NoticeBox) -> NoticeBox:
             kinds = NoticeCategory.ACTIVITIES, NoticeCategory.LAST_CALL
             chosen = {box.settings.of(each) for each in kinds}
-            return scheduled(box, now) if Frequency.AT_ONCE in chosen else box
+            return with_mail_scheduled(box, now) if Frequency.AT_ONCE in chosen else box
 
         self._store.change_box(program_id, member_id, change)
 
 
-def _waiting(performance_id: str, since: datetime) -> Notice:
-    at = since + WAITING_AFTER
-    return Notice(waiting_id(performance_id), NoticeType.VIDEO_WAITING, at, performance_id)
+def _waiting_video_notice(performance_id: str, since: datetime) -> Notice:
+    at = since + WAITING_VIDEO_DELAY
+    return Notice(video_notice_id(performance_id), NoticeType.VIDEO_WAITING, at, performance_id)

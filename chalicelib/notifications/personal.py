@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from chalicelib.foundation.personal import Person, Record, part
 from chalicelib.foundation.table import Database
 from chalicelib.notifications.pushing.service import PushService
-from chalicelib.notifications.pushing.store import HOLDER, PUSHES, DeviceOwnerItem, PushItem
+from chalicelib.notifications.pushing.store import DEVICE_OWNER, PUSHES, DeviceOwnerItem, PushItem
 from chalicelib.notifications.service import NotificationService
 from chalicelib.notifications.store import BOX, BoxItem
 
@@ -43,7 +43,7 @@ class DevicePersonalData:
             ]
             yield from part("push_devices", [{**kept, "devices": devices}])
             for each in devices:
-                holders = self._database.raw_items(DeviceOwnerItem, str(each["id"]), HOLDER)
+                holders = self._database.raw_items(DeviceOwnerItem, str(each["id"]), DEVICE_OWNER)
                 mine = (found for found in holders if found["holder"] == person.owner)
                 yield from part("push_devices", mine)
 

@@ -20,25 +20,25 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.model import (
-    Box,
     Bulletin,
     Notice,
+    NoticeBox,
     NoticeType,
     ProgramPlan,
     Reader,
     ScanResult,
     Slot,
     begin_slot_scan,
-    due_between,
+    chunked,
     finish_slot_scan,
-    in_pages,
+    is_due_between,
     is_slot_scan_due,
     is_slot_scan_over,
     last_digest,
-    next_due,
-    planned,
-    round_of,
-    scheduled,
+    next_due_at,
+    plan_mail,
+    scan_round_of,
+    with_mail_scheduled,
     with_notice,
 )
 from chalicelib.notifications.store import SHARDS, NoticeStore
@@ -48,15 +48,15 @@ from chalicelib.programs.service import ProgramService
 if TYPE_CHECKING:
     from chalicelib.notifications.bulletins import BulletinWriter
 
-CHUNK = 100
+CHUNK_SIZE = 100
 """Members of one message: their boxes are read in one call."""
 
-CHUNKS_A_SECOND = 4
+CHUNKS_PER_SECOND = 4
 """As they become visible: fewer than the functions work off beside the mails, so that nothing else
 that is queued waits behind all of a large program. Several large ones at once are more than that:
 then the queue's groups keep other programs, and the mails, before them."""
 
-LONGEST_SPREAD = 240
+MAX_SPREAD_SECONDS = 240
 """Seconds over which the chunks of however large a program are spread. `LEARNED_WITHIN` has room
 for no more."""
 
@@ -128,10 +128,10 @@ class DueDigests:
         for program_id in self._store.due_programs(self._clock.now()):
             if is_late():
                 break
-            begun += self._begin(program_id)
+            begun += self._queue_program(program_id)
         return begun
 
-    def _begin(self, program_id: str) -> bool:
+    def _queue_program(self, program_id: str) -> bool:
         now = self._clock.now()
         program = self._programs.program(program_id)  # with the zone that it has now
         plan, bulletin = self._store.plan(program_id), self._store.bulletin(program_id)
@@ -139,8 +139,10 @@ class DueDigests:
             self._store.change_plan(program_id, lambda plan: replace(plan, due_at=None))
             return False
         run_to = plan.run_to or now - timedelta(days=1)
-        due = due_between(plan.slots, bulletin, program.time_zone, run_to, now)
-        found = self._store.learned(program_id) if is_slot_scan_over(plan, now) else ScanResult()
+        due = is_due_between(plan.slots, bulletin, program.time_zone, run_to, now)
+        found = (
+            self._store.scan_result(program_id) if is_slot_scan_over(plan, now) else ScanResult()
+        )
 
         def move_on(known: ProgramPlan) -> ProgramPlan:
             becomes = finish_slot_scan(known, found, now)
@@ -148,13 +150,13 @@ class DueDigests:
                 becomes = begin_slot_scan(becomes, now)
             if known.version != plan.version:  # news came meanwhile, which a later look finds
                 return replace(becomes, due_at=now)
-            at = next_due(becomes, bulletin, program.time_zone, now)
+            at = next_due_at(becomes, bulletin, program.time_zone, now)
             return replace(becomes, run_to=now, due_at=at)
 
         expected = move_on(plan)
         anew = expected.learned_from != plan.learned_from
         if due or anew:
-            learns_by = round_of(now) if anew else ""
+            learns_by = scan_round_of(now) if anew else ""
             message = Chunk(program_id, learns=learns_by).to_message()
             self._queue().send([message], group=program_id)
         if expected.learning_walks > 1 and anew:
@@ -191,10 +193,10 @@ class DigestPlanner:
         self._clock = clock
         self._mails = mails
 
-    def look_at(self, chunk: Chunk) -> int:
+    def plan_chunk(self, chunk: Chunk) -> int:
         """Look at a chunk of members, or walk a whole program into chunks; return how many."""
         if not chunk.member_ids:
-            return self._walk(chunk.program_id, chunk.learns)
+            return self._queue_chunks(chunk.program_id, chunk.learns)
         program = self._programs.cached_program(chunk.program_id)
         if program is None:
             return 0
@@ -204,12 +206,14 @@ class DigestPlanner:
         active = [each for each in members.values() if each.status is MemberStatus.ACTIVE]
         if chunk.learns:
             slots = {Slot(each.time_zone, boxes[each.member_id].settings.hour) for each in active}
-            self._store.note_learned(chunk.program_id, chunk.learns, chunk.number, slots)
-        due = sum(self._look(program, bulletin, each, boxes[each.member_id]) for each in active)
+            self._store.add_scanned_slots(chunk.program_id, chunk.learns, chunk.number, slots)
+        due = sum(
+            self._plan_member(program, bulletin, each, boxes[each.member_id]) for each in active
+        )
         logger.info("digests looked at", extra={"members": len(members), "due": due})
         return len(members)
 
-    def _walk(self, program_id: str, learns_by: str) -> int:
+    def _queue_chunks(self, program_id: str, learns_by: str) -> int:
         """Queue all active members in chunks; few of them are looked at right here.
 
         First the bulletin is written anew, for an event may have been lost.
@@ -220,38 +224,44 @@ class DigestPlanner:
             for each in self._programs.members(program_id)
             if each.status is MemberStatus.ACTIVE
         ]
-        pages = list(in_pages(members, CHUNK))
+        pages = list(chunked(members, CHUNK_SIZE))
         walk = new_id("wlk", self._clock.now()) if learns_by else ""
         if learns_by:
-            self._store.begin_learning(program_id, learns_by, walk, len(pages))
+            self._store.begin_slot_scan(program_id, learns_by, walk, len(pages))
         chunks = [Chunk(program_id, tuple(each), walk, number) for number, each in enumerate(pages)]
         if len(chunks) > 1:
-            seconds = min(len(chunks) / CHUNKS_A_SECOND, LONGEST_SPREAD)
+            seconds = min(len(chunks) / CHUNKS_PER_SECOND, MAX_SPREAD_SECONDS)
             self._queue().send([each.to_message() for each in chunks], seconds, program_id)
         for each in chunks if len(chunks) == 1 else ():
-            self.look_at(each)
+            self.plan_chunk(each)
         return len(members)
 
-    def _look(self, program: Program, bulletin: Bulletin, member: Member, box: Box) -> bool:
+    def _plan_member(
+        self, program: Program, bulletin: Bulletin, member: Member, box: NoticeBox
+    ) -> bool:
         """Have a member mailed if a mail is due to them; a manager told of the worklist."""
         now = self._clock.now()
         zone = ZoneInfo(member.time_zone or program.time_zone)
         caller = self._programs.as_caller(member)
         reader = Reader(caller.channels, caller.tiktok, caller.is_manager)
-        notice = self._worklist(caller, box, zone, now) if caller.is_manager else None
+        notice = self._worklist_notice(caller, box, zone, now) if caller.is_manager else None
 
-        def change(box: Box) -> Box:
+        def change(box: NoticeBox) -> NoticeBox:
             noted = with_notice(box, notice) if notice else box
             if not self._mails():
                 return noted
             return (
-                scheduled(noted, now) if planned(noted, bulletin, reader, zone, now).due else noted
+                with_mail_scheduled(noted, now)
+                if plan_mail(noted, bulletin, reader, zone, now).due
+                else noted
             )
 
         becomes = self._store.change_box(box.program_id, box.member_id, change, box)
         return becomes.mail_at is not None and becomes.mail_at <= now
 
-    def _worklist(self, caller: Caller, box: Box, zone: ZoneInfo, now: datetime) -> Notice | None:
+    def _worklist_notice(
+        self, caller: Caller, box: NoticeBox, zone: ZoneInfo, now: datetime
+    ) -> Notice | None:
         """Return the notice of a day's worklist at its manager's hour, None if there is nothing.
 
         However often it is mailed, in the app it is told each day.

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-BATCH = 10  # SQS takes no more at once
+BATCH_SIZE = 10  # SQS takes no more at once
 
 
-class NotTaken(Exception):
+class MessageNotQueued(Exception):
     """SQS did not take a message; whoever sent it is called again."""
 
 
@@ -27,10 +27,10 @@ class MessageQueue:
         """Queue messages, ten to a call, to be received spread over so many seconds.
 
         Messages of one group wait behind those of others when it has many; SQS takes each message
-        without a group for a group of its own. Raises `NotTaken`, and botocore's errors.
+        without a group for a group of its own. Raises `MessageNotQueued`, and botocore's errors.
         """
-        for start in range(0, len(messages), BATCH):
-            chunk = messages[start : start + BATCH]
+        for start in range(0, len(messages), BATCH_SIZE):
+            chunk = messages[start : start + BATCH_SIZE]
             waits = [int(seconds * (start + n) / len(messages)) for n in range(len(chunk))]
             entries: list[SendMessageBatchRequestEntryTypeDef] = [
                 {"Id": str(number), "MessageBody": body, "DelaySeconds": waits[number]}
@@ -40,4 +40,4 @@ class MessageQueue:
                 each["MessageGroupId"] = group
             answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
             if answer.get("Failed"):
-                raise NotTaken(f"{len(answer['Failed'])} of {len(chunk)}")
+                raise MessageNotQueued(f"{len(answer['Failed'])} of {len(chunk)}")

@@ -12,7 +12,7 @@ from chalicelib.activities.events import (
     DismissalUndone,
 )
 from chalicelib.foundation.batches import consume_events
-from chalicelib.notifications.model import TOLD_ANEW, NoticeType
+from chalicelib.notifications.model import RENOTIFYING_ATTRIBUTES, NoticeType
 from chalicelib.performances.events import (
     PerformanceFailed,
     PerformancePosted,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.bulletins import BulletinWriter
     from chalicelib.notifications.noting import NoticeWriter
 
-NOTED = (
+HANDLED_EVENTS = (
     ActivityPublished,
     ActivityChanged,
     ActivityEnded,
@@ -66,34 +66,36 @@ def record_events(
         payload, program_id = received.payload, received.program_id
         match payload:
             case ActivityPublished() | ActivityChanged() | ActivityEnded():
-                bulletins.refresh(program_id, payload.activity_id, _anew(payload))
+                bulletins.refresh(program_id, payload.activity_id, _renotifying_attributes(payload))
             case ActivityDismissed() | DismissalUndone():
-                writer.update_mark(program_id, payload.member_id, payload.activity_id)
+                writer.update_activity_mark(program_id, payload.member_id, payload.activity_id)
             case ActivitiesSeen():
                 ids = [each.partition("=")[0] for each in payload.sights]
                 writer.note_seen(program_id, payload.member_id, ids)
             case ProgramCreated() | ProgramChanged():
                 bulletins.schedule_digests(program_id)
             case MemberJoined() | MemberDetailsChanged() | MemberRemoved():
-                _of_member(writer, received)
+                _handle_member_event(writer, received)
             case RedemptionFulfilled() | RedemptionRejected() | PointsAdjusted():
-                _of_things(writer, received)
+                _handle_reward_or_points_event(writer, received)
             case _:
-                _of_performance(writer, received)
+                _handle_performance_event(writer, received)
 
-    return consume_events(NOTED, note, event)
+    return consume_events(HANDLED_EVENTS, note, event)
 
 
-def _anew(payload: "Payload") -> frozenset[str]:
+def _renotifying_attributes(payload: "Payload") -> frozenset[str]:
     """Return what of an activity is new to its members: all of one that was just published."""
     if isinstance(payload, ActivityPublished):
-        return TOLD_ANEW
+        return RENOTIFYING_ATTRIBUTES
     return (
-        TOLD_ANEW & set(payload.attributes) if isinstance(payload, ActivityChanged) else frozenset()
+        RENOTIFYING_ATTRIBUTES & set(payload.attributes)
+        if isinstance(payload, ActivityChanged)
+        else frozenset()
     )
 
 
-def _of_member(writer: "NoticeWriter", received: "Event[Any]") -> None:
+def _handle_member_event(writer: "NoticeWriter", received: "Event[Any]") -> None:
     payload, program_id = received.payload, received.program_id
     if isinstance(payload, MemberRemoved):
         writer.forget_browsers(program_id, payload.member_id)
@@ -106,34 +108,34 @@ def _of_member(writer: "NoticeWriter", received: "Event[Any]") -> None:
         writer.update_account(program_id, payload.member_id, received.event_id, received.at)
 
 
-def _of_things(writer: "NoticeWriter", received: "Event[Any]") -> None:
+def _handle_reward_or_points_event(writer: "NoticeWriter", received: "Event[Any]") -> None:
     payload, program_id, at = received.payload, received.program_id, received.at
     match payload:
         case RedemptionFulfilled():
-            writer.redemption_decided(
+            writer.add_redemption_notice(
                 program_id, payload.redemption_id, NoticeType.REWARD_FULFILLED, at
             )
         case RedemptionRejected():
-            writer.redemption_decided(
+            writer.add_redemption_notice(
                 program_id, payload.redemption_id, NoticeType.REWARD_REJECTED, at
             )
         case PointsAdjusted():
-            writer.points_adjusted(
+            writer.add_points_notice(
                 program_id, payload.member_id, payload.entry_id, payload.points, at
             )
 
 
-def _of_performance(writer: "NoticeWriter", received: "Event[Any]") -> None:
+def _handle_performance_event(writer: "NoticeWriter", received: "Event[Any]") -> None:
     payload, program_id = received.payload, received.program_id
     if payload.trial:
         return
     since = datetime.fromisoformat(payload.staged_at) if payload.staged_at else received.at
     match payload:
         case PerformanceStaged():
-            writer.video_waits(
+            writer.add_video_notice(
                 program_id, payload.member_id, payload.performance_id, payload.activity_id, since
             )
         case PerformancePosted() | PerformanceFailed():
-            writer.video_gone(program_id, payload.member_id, payload.performance_id, since)
+            writer.remove_video_notice(program_id, payload.member_id, payload.performance_id, since)
     if isinstance(payload, PerformanceQueued | PerformanceFailed):
-        writer.update_mark(program_id, payload.member_id, payload.activity_id)
+        writer.update_activity_mark(program_id, payload.member_id, payload.activity_id)

@@ -14,11 +14,11 @@ from chalicelib.notifications.model import (
     NoticeCategory,
     NoticeType,
     Refusal,
-    Shown,
+    ShownNotice,
 )
 from chalicelib.notifications.service import (
+    NotificationOverview,
     NotificationService,
-    Overview,
     SettingsChanges,
 )
 from chalicelib.programs.model import local_time
@@ -121,7 +121,7 @@ def change(service: NotificationService, request: Request[ChangeNotifications, N
     )
 
 
-def _view(overview: Overview, time_zone: str) -> Notifications:
+def _view(overview: NotificationOverview, time_zone: str) -> Notifications:
     settings = overview.settings
     return Notifications(
         items=[_notice_view(each, time_zone) for each in overview.items],
@@ -137,7 +137,7 @@ def _view(overview: Overview, time_zone: str) -> Notifications:
     )
 
 
-def _notice_view(each: Shown, time_zone: str) -> NoticeView:
+def _notice_view(each: ShownNotice, time_zone: str) -> NoticeView:
     notice = each.notice
     return NoticeView(
         notice_id=notice.notice_id,

@@ -11,31 +11,31 @@ from chalicelib.foundation.table import Read
 from chalicelib.foundation.values import dataclass
 from chalicelib.notifications.model import (
     FIRST_SLOTS,
-    Box,
     Bulletin,
     Frequency,
     MailSettings,
+    NoticeBox,
     NoticeCategory,
     Reader,
     Refusal,
-    Shown,
+    ShownNotice,
     Slot,
-    accepted,
-    moved_to,
-    scheduled,
-    shown,
-    with_move,
-    with_read,
+    shown_notices,
+    with_added_slot,
+    with_mail_scheduled,
+    with_notices_read,
+    with_slot_move,
+    without_refusal,
 )
 from chalicelib.notifications.store import NoticeStore
 from chalicelib.programs.service import ProgramService
 
 
 @dataclass(frozen=True)
-class Overview:
+class NotificationOverview:
     """A member's notices and how they are mailed of them; `mails`: whether any are sent."""
 
-    items: tuple[Shown, ...]
+    items: tuple[ShownNotice, ...]
     settings: MailSettings
     refused: Refusal | None
     mails: bool
@@ -79,24 +79,24 @@ class NotificationService:
         self._clock = clock
         self._mails = mails
 
-    def overview(self, caller: Caller) -> Overview:
+    def overview(self, caller: Caller) -> NotificationOverview:
         """Return the caller's notices, the latest first: one call, whatever there is."""
         beside = self._programs.program_read_unless_cached(caller.program_id)
-        return self.overview_beside(caller, beside)[0]
+        return self.overview_with_reads(caller, beside)[0]
 
-    def overview_beside(
+    def overview_with_reads(
         self, caller: Caller, beside: Sequence[Read[Any]]
-    ) -> tuple[Overview, Sequence[Any]]:
+    ) -> tuple[NotificationOverview, Sequence[Any]]:
         """Return the same, and what is read beside it: one call."""
         mine = [
             self._store.read_of_notice_box(caller.owner),
             self._store.read_of_bulletin(caller.program_id),
         ]
         box, bulletin, *others = self._store.read_together([*mine, *beside])
-        box = box or Box(caller.program_id, caller.member_id)
+        box = box or NoticeBox(caller.program_id, caller.member_id)
         bulletin = bulletin or Bulletin(caller.program_id)
-        found = shown(box, bulletin, _reader(caller), self._clock.now())
-        return Overview(found, box.settings, box.refused, self._mails()), others
+        found = shown_notices(box, bulletin, _reader(caller), self._clock.now())
+        return NotificationOverview(found, box.settings, box.refused, self._mails()), others
 
     def note_read(self, caller: Caller, notice_ids: Collection[str]) -> None:
         """Note that the caller saw notices; again changes nothing. Two calls.
@@ -114,15 +114,15 @@ class NotificationService:
         self._store.change_box(
             caller.program_id,
             caller.member_id,
-            lambda box: with_read(box, open_now, reader, notice_ids, now),
-            box or Box(caller.program_id, caller.member_id),
+            lambda box: with_notices_read(box, open_now, reader, notice_ids, now),
+            box or NoticeBox(caller.program_id, caller.member_id),
         )
 
-    def change_settings(self, caller: Caller, changes: SettingsChanges) -> Overview:
+    def change_settings(self, caller: Caller, changes: SettingsChanges) -> NotificationOverview:
         """Change how the caller is mailed; what is None stays."""
         now = self._clock.now()
 
-        def change(box: Box) -> Box:
+        def change(box: NoticeBox) -> NoticeBox:
             settings = box.settings.changed(changes.kinds or {})
             settings = replace(
                 settings,
@@ -132,19 +132,21 @@ class NotificationService:
             )
             changed = replace(box, settings=settings)
             if changes.mail_again:
-                changed = accepted(changed, now)
+                changed = without_refusal(changed, now)
             # The next mail may be due at another time than before: whoever mails looks when.
-            return scheduled(changed, now) if changed != box and self._mails() else changed
+            return (
+                with_mail_scheduled(changed, now) if changed != box and self._mails() else changed
+            )
 
         box = self._store.change_box(caller.program_id, caller.member_id, change)
         if changes.mail_again:
-            self._show_accepted(caller, now)
+            self._clear_refusal_on_worklist(caller, now)
         if changes.hour is not None:
             slot = Slot(caller.chosen_zone, box.settings.hour)
             self.note_slot(caller.program_id, caller.member_id, slot)
         return self.overview(caller)
 
-    def _show_accepted(self, caller: Caller, now: datetime) -> None:
+    def _clear_refusal_on_worklist(self, caller: Caller, now: datetime) -> None:
         """Take a member from the worklist, unless their next mail came back at this very moment."""
         worklist, (program_id, member_id) = self._worklist(), (caller.program_id, caller.member_id)
         worklist.clear_refusal(program_id, member_id, now)
@@ -161,9 +163,11 @@ class NotificationService:
         if slot in FIRST_SLOTS or (slot in plan.slots and slot in plan.moved):
             return
         now = self._clock.now()
-        box = self._store.change_box(program_id, member_id, lambda box: with_move(box, slot, now))
+        box = self._store.change_box(
+            program_id, member_id, lambda box: with_slot_move(box, slot, now)
+        )
         if any(text == str(slot) for text, _ in box.moves):
-            self._store.change_plan(program_id, lambda plan: moved_to(plan, slot, now))
+            self._store.change_plan(program_id, lambda plan: with_added_slot(plan, slot, now))
 
     def personal_data(self, program_id: str, member_id: str) -> Mapping[str, Any]:
         """Return all that is kept here of a member, as plain values."""

@@ -12,7 +12,7 @@ from chalicelib.foundation.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TAG = re.compile(r"[^A-Za-z0-9_-]")
+_TAG_PATTERN = re.compile(r"[^A-Za-z0-9_-]")
 _UNAVAILABLE = 500
 
 CLAIM_TAG, PROGRAM_TAG, MEMBER_TAG = "claim", "program", "member"
@@ -29,7 +29,7 @@ class SendResult(Enum):
     UNKNOWN = "unknown"  # the answer never came
 
 
-_RATED = frozenset(
+_RATE_LIMIT_CODES = frozenset(
     {
         "TooManyRequestsException",
         "LimitExceededException",
@@ -40,7 +40,7 @@ _RATED = frozenset(
 """Of the rate as of the day's quota; the message says which: "Maximum sending rate exceeded.",
 "Daily message quota exceeded."."""
 
-_LATER = frozenset(
+_TRY_LATER_CODES = frozenset(
     {
         "SendingPausedException",
         "AccountSuspendedException",
@@ -52,7 +52,7 @@ _LATER = frozenset(
 
 
 @dataclass(frozen=True)
-class Tags:
+class MessageTags:
     """Message tags that name a mail's member and claim."""
 
     program_id: str
@@ -65,17 +65,19 @@ class Tags:
             PROGRAM_TAG: self.program_id,
             MEMBER_TAG: self.member_id,
         }
-        return [{"Name": name, "Value": _TAG.sub("-", value)} for name, value in pairs.items()]
+        return [
+            {"Name": name, "Value": _TAG_PATTERN.sub("-", value)} for name, value in pairs.items()
+        ]
 
 
-class Ses:
+class SesMailSender:
     """Sends by SES v2; its client must not try again by itself, for a mail would come twice."""
 
     def __init__(self, client: Any, configuration_set: str) -> None:
         self._client = client
         self._configuration_set = configuration_set
 
-    def send(self, mail: EmailMessage, to: str, tags: Tags) -> SendResult:
+    def send(self, mail: EmailMessage, to: str, tags: MessageTags) -> SendResult:
         """Hand a mail over, once; it is from whom its header says, also in letters beyond ASCII."""
         try:
             self._client.send_email(
@@ -98,10 +100,10 @@ class Ses:
 def _outcome_of(error: ClientError) -> SendResult:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _RATED:
+    if code in _RATE_LIMIT_CODES:
         is_quota = "quota" in str(error.response.get("Error", {}).get("Message", "")).lower()
         return SendResult.LATER if is_quota else SendResult.TOO_FAST
-    if code in _LATER:
+    if code in _TRY_LATER_CODES:
         return SendResult.LATER
     # An error of its own may come after SES took the mail: only its events tell.
     return SendResult.UNKNOWN if status >= _UNAVAILABLE else SendResult.REFUSED

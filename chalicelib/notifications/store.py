@@ -30,15 +30,15 @@ from chalicelib.foundation.table import (
     Store,
 )
 from chalicelib.notifications.model import (
-    DEFAULT_HOUR,
+    DEFAULT_DIGEST_HOUR,
     FIRST_SLOTS,
-    Box,
     Bulletin,
     BulletinEntry,
     Claim,
     Frequency,
     MailSettings,
     Notice,
+    NoticeBox,
     NoticeCategory,
     NoticeType,
     ProgramPlan,
@@ -47,8 +47,8 @@ from chalicelib.notifications.model import (
     Slot,
 )
 
-BOX, BULLETIN, PLAN, LEARNED = "box", "bulletin", "plan", "learned"
-PROGRAMS = "programs"
+BOX, BULLETIN, PLAN, SLOT_SCAN = "box", "bulletin", "plan", "learned"
+PROGRAMS_KEY = "programs"
 SHARDS = 4
 """Parts in which due mails lie: as many functions send at once, each by turns of the programs."""
 
@@ -56,9 +56,9 @@ MAX_ATTEMPTS = 20
 """For an item that several workers write at once: the consumers of a program's events."""
 
 
-def to_mail(shard: int) -> str:
+def mail_queue_key(shard: int) -> str:
     """Return where the members of a shard lie whose mail is due."""
-    return f"to_mail#{shard}"
+    return f"mail_queue_key#{shard}"
 
 
 def shard_of(member_id: str) -> int:
@@ -110,44 +110,44 @@ class BoxItem(StampedModel, LeanModel):
     due_in = UnicodeAttribute(null=True)
     due_key = UnicodeAttribute(null=True)
 
-    def to_box(self) -> Box:
+    def to_box(self) -> NoticeBox:
         program_id, _, member_id = self.owner.partition("/")
-        return Box(
+        return NoticeBox(
             program_id=program_id,
             member_id=member_id,
-            notices={each["id"]: _notice_from(each) for each in self.notices or ()},
+            notices={each["id"]: _notice_from_dict(each) for each in self.notices or ()},
             marks=dict(self.marks or {}),
-            settings=_settings_from(self.settings or {}),
+            settings=_settings_from_dict(self.settings or {}),
             refused=Refusal(self.refused) if self.refused else None,
             mailed_anew_from=self.mailed_anew_from,
             floor=(self.floor[0], self.floor[1]) if self.floor else None,
             mail_at=self.mail_at,
-            claim=_claim_from(self.claim) if self.claim else None,
+            claim=_claim_from_dict(self.claim) if self.claim else None,
             digested_at=self.digested_at,
             tries=int(self.tries or 0),
-            moves=tuple((slot, _instant(at)) for slot, at in self.moves or ()),
+            moves=tuple((slot, _parse_instant(at)) for slot, at in self.moves or ()),
             version=int(self.version),
         )
 
     @classmethod
-    def of(cls, box: Box) -> "BoxItem":
+    def of(cls, box: NoticeBox) -> "BoxItem":
         due = box.mail_at
         return cls(
             box.owner,
             BOX,
             version=box.version,
-            notices=[_notice_told(each) for each in box.notices.values()] or None,
+            notices=[_notice_to_dict(each) for each in box.notices.values()] or None,
             marks=dict(box.marks) or None,
-            settings=_settings_told(box.settings) or None,
+            settings=_settings_to_dict(box.settings) or None,
             refused=box.refused.value if box.refused else None,
             mailed_anew_from=box.mailed_anew_from,
             floor=list(box.floor) if box.floor else None,
-            claim=_claim_told(box.claim) if box.claim else None,
+            claim=_claim_to_dict(box.claim) if box.claim else None,
             digested_at=box.digested_at,
             tries=box.tries or None,
             moves=[[slot, at.isoformat()] for slot, at in box.moves] or None,
             mail_at=due,
-            due_in=to_mail(shard_of(box.member_id)) if due else None,
+            due_in=mail_queue_key(shard_of(box.member_id)) if due else None,
             due_key=due_key(box.program_id, due, box.member_id) if due else None,
         )
 
@@ -162,7 +162,7 @@ class BulletinItem(LeanModel):
     entries = JSONAttribute(null=True)
 
     def to_bulletin(self) -> Bulletin:
-        entries = tuple(_entry_from(each) for each in self.entries or ())
+        entries = tuple(_entry_from_dict(each) for each in self.entries or ())
         return Bulletin(self.owner, entries, int(self.version))
 
 
@@ -207,7 +207,7 @@ class PlanItem(LeanModel):
             learning_walks=plan.learning_walks or None,
             run_to=plan.run_to,
             due_at=due,
-            due_in=PROGRAMS if due else None,
+            due_in=PROGRAMS_KEY if due else None,
             due_key=due_key(plan.program_id, due, PLAN) if due else None,
         )
 
@@ -226,7 +226,7 @@ class SlotScanItem(LeanModel):
     heard = NumberSetAttribute(null=True)
     slots = UnicodeSetAttribute(null=True)
 
-    def to_learned(self) -> ScanResult:
+    def to_scan_result(self) -> ScanResult:
         return ScanResult(
             round=self.round,
             walk=self.walk,
@@ -239,22 +239,22 @@ class SlotScanItem(LeanModel):
 class NoticeStore(Store):
     MODELS = (BoxItem, BulletinItem, PlanItem, SlotScanItem, DueItem)
 
-    def box(self, program_id: str, member_id: str) -> Box:
+    def box(self, program_id: str, member_id: str) -> NoticeBox:
         """Read a member's box, never behind; one that was never written is empty."""
-        blank = Box(program_id, member_id)
+        blank = NoticeBox(program_id, member_id)
         try:
             return self._database.get(BoxItem, blank.owner, BOX, consistent_read=True).to_box()
         except DoesNotExist:
             return blank
 
-    def boxes(self, program_id: str, member_ids: Sequence[str]) -> dict[str, Box]:
+    def boxes(self, program_id: str, member_ids: Sequence[str]) -> dict[str, NoticeBox]:
         """Read the boxes of up to a hundred members, never behind: one call."""
-        blank = {each: Box(program_id, each) for each in member_ids}
+        blank = {each: NoticeBox(program_id, each) for each in member_ids}
         keys = [(each.owner, BOX) for each in blank.values()]
         found = self._database.batch_get(BoxItem, keys, consistent_read=True)
         return blank | {box.member_id: box for box in (item.to_box() for item in found)}
 
-    def read_of_notice_box(self, owner: str) -> Read[Box]:
+    def read_of_notice_box(self, owner: str) -> Read[NoticeBox]:
         """Return the read of a box, to be made together with others."""
         return Read(BoxItem, (owner, BOX), BoxItem.to_box)
 
@@ -270,9 +270,9 @@ class NoticeStore(Store):
         self,
         program_id: str,
         member_id: str,
-        change: Callable[[Box], Box],
-        known: Box | None = None,
-    ) -> Box:
+        change: Callable[[NoticeBox], NoticeBox],
+        known: NoticeBox | None = None,
+    ) -> NoticeBox:
         """Change a box by a rule, which may be applied more than once; return what became of it.
 
         Two calls; one where it was read before (`known`); a change that changes nothing is not
@@ -286,7 +286,7 @@ class NoticeStore(Store):
             attempts=MAX_ATTEMPTS,
         )
 
-    def put_box(self, was: Box, becomes: Box) -> Box | None:
+    def put_box(self, was: NoticeBox, becomes: NoticeBox) -> NoticeBox | None:
         """Write a box if nothing changed since it was read; else None."""
         becomes = replace(becomes, version=was.version + 1)
         written = self._database.put(BoxItem.of(becomes), unchanged(BoxItem, was.version))
@@ -309,7 +309,7 @@ class NoticeStore(Store):
             was.program_id,
             BULLETIN,
             version=was.version + 1,
-            entries=[_entry_told(each) for each in entries] or None,
+            entries=[_entry_to_dict(each) for each in entries] or None,
         )
         return self._database.put(item, unchanged(BulletinItem, was.version))
 
@@ -333,38 +333,40 @@ class NoticeStore(Store):
         written = self._database.put(PlanItem.of(becomes), unchanged(PlanItem, was.version))
         return becomes if written else None
 
-    def learned(self, program_id: str) -> ScanResult:
+    def scan_result(self, program_id: str) -> ScanResult:
         """Read what the latest walk that learned has learned, never behind."""
         try:
-            item = self._database.get(SlotScanItem, program_id, LEARNED, consistent_read=True)
+            item = self._database.get(SlotScanItem, program_id, SLOT_SCAN, consistent_read=True)
         except DoesNotExist:
             return ScanResult()
-        return item.to_learned()
+        return item.to_scan_result()
 
-    def begin_learning(self, program_id: str, round_: str, walk: str, chunks: int) -> None:
+    def begin_slot_scan(self, program_id: str, round_: str, walk: str, chunks: int) -> None:
         """Begin a walk of a round: what a walk before it still learns is ignored."""
-        item = SlotScanItem(program_id, LEARNED, round=round_, walk=walk, chunks=chunks)
+        item = SlotScanItem(program_id, SLOT_SCAN, round=round_, walk=walk, chunks=chunks)
         self._database.put(item)
 
-    def note_learned(self, program_id: str, walk: str, number: int, slots: Iterable[Slot]) -> None:
+    def add_scanned_slots(
+        self, program_id: str, walk: str, number: int, slots: Iterable[Slot]
+    ) -> None:
         """Note the slots of a chunk: one call; again changes nothing, nor does a walk of before."""
         texts = {str(each) for each in slots}
         self._database.update(
-            SlotScanItem(program_id, LEARNED),
+            SlotScanItem(program_id, SLOT_SCAN),
             [SlotScanItem.heard.add({number}), *([SlotScanItem.slots.add(texts)] if texts else [])],
             SlotScanItem.walk == walk,
         )
 
     def due_programs(self, now: datetime) -> Iterator[str]:
         """Yield programs whose members are to be looked at."""
-        return due_owners(self._database, PROGRAMS, now)
+        return due_keys(self._database, PROGRAMS_KEY, now)
 
     def due_members(self, shard: int, now: datetime) -> Iterator[tuple[str, str]]:
         """Yield (program id, member id) of members to be mailed, each program's in turn."""
-        return due_people(self._database, to_mail(shard), now)
+        return due_member_keys(self._database, mail_queue_key(shard), now)
 
 
-def due_owners(database: Database, due_in: str, now: datetime) -> Iterator[str]:
+def due_keys(database: Database, due_in: str, now: datetime) -> Iterator[str]:
     """Yield the owners of what is due in one part of the index, each program's in turn."""
 
     def query(after: str, until: str, count: int) -> list[tuple[str, str]]:
@@ -380,9 +382,9 @@ def due_owners(database: Database, due_in: str, now: datetime) -> Iterator[str]:
     return sweep_due_items(query, now)
 
 
-def due_people(database: Database, due_in: str, now: datetime) -> Iterator[tuple[str, str]]:
+def due_member_keys(database: Database, due_in: str, now: datetime) -> Iterator[tuple[str, str]]:
     """Yield the same of members: program id, member id."""
-    for owner in due_owners(database, due_in, now):
+    for owner in due_keys(database, due_in, now):
         program_id, _, member_id = owner.partition("/")
         yield program_id, member_id
 
@@ -394,11 +396,11 @@ def unchanged(model: type[Model], version: int) -> Condition:
     return item.version == version if version else unwritten
 
 
-def _instant(text: str) -> datetime:
+def _parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def _notice_told(notice: Notice) -> dict[str, Any]:
+def _notice_to_dict(notice: Notice) -> dict[str, Any]:
     flags = (
         ("read", notice.read),
         ("mailed", notice.mailed),
@@ -418,11 +420,11 @@ def _notice_told(notice: Notice) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in ("", 0)}
 
 
-def _notice_from(stored: Mapping[str, Any]) -> Notice:
+def _notice_from_dict(stored: Mapping[str, Any]) -> Notice:
     return Notice(
         notice_id=stored["id"],
         what=NoticeType(stored["what"]),
-        at=_instant(stored["at"]),
+        at=_parse_instant(stored["at"]),
         thing_id=stored.get("thing", ""),
         title=stored.get("title", ""),
         number=int(stored.get("number", 0)),
@@ -434,7 +436,7 @@ def _notice_from(stored: Mapping[str, Any]) -> Notice:
     )
 
 
-def _settings_told(settings: MailSettings) -> dict[str, Any]:
+def _settings_to_dict(settings: MailSettings) -> dict[str, Any]:
     if settings == MailSettings():
         return {}
     return {
@@ -445,26 +447,26 @@ def _settings_told(settings: MailSettings) -> dict[str, Any]:
     }
 
 
-def _settings_from(stored: Mapping[str, Any]) -> MailSettings:
+def _settings_from_dict(stored: Mapping[str, Any]) -> MailSettings:
     return MailSettings(
         chosen={
             NoticeCategory(kind): Frequency(each) for kind, each in stored.get("kinds", {}).items()
         },
-        hour=int(stored.get("hour", DEFAULT_HOUR)),
+        hour=int(stored.get("hour", DEFAULT_DIGEST_HOUR)),
         weekday=int(stored.get("weekday", 0)),
         language=stored.get("language", "en"),
     )
 
 
-def _claim_told(claim: Claim) -> dict[str, Any]:
+def _claim_to_dict(claim: Claim) -> dict[str, Any]:
     return {"id": claim.claim_id, "of": list(claim.notice_ids), "at": claim.at.isoformat()}
 
 
-def _claim_from(stored: Mapping[str, Any]) -> Claim:
-    return Claim(stored["id"], tuple(stored["of"]), _instant(stored["at"]))
+def _claim_from_dict(stored: Mapping[str, Any]) -> Claim:
+    return Claim(stored["id"], tuple(stored["of"]), _parse_instant(stored["at"]))
 
 
-def _entry_told(entry: BulletinEntry) -> dict[str, Any]:
+def _entry_to_dict(entry: BulletinEntry) -> dict[str, Any]:
     return {
         "id": entry.activity_id,
         "title": entry.title,
@@ -476,12 +478,12 @@ def _entry_told(entry: BulletinEntry) -> dict[str, Any]:
     }
 
 
-def _entry_from(stored: Mapping[str, Any]) -> BulletinEntry:
+def _entry_from_dict(stored: Mapping[str, Any]) -> BulletinEntry:
     return BulletinEntry(
         activity_id=stored["id"],
         title=stored["title"],
-        opens_at=_instant(stored["opens"]),
-        ends_at=_instant(stored["ends"]) if "ends" in stored else None,
+        opens_at=_parse_instant(stored["opens"]),
+        ends_at=_parse_instant(stored["ends"]) if "ends" in stored else None,
         channel_ids=frozenset(stored.get("channels", ())),
         points=int(stored.get("points", 0)),
         fresh=not stored.get("old"),

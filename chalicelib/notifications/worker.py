@@ -52,7 +52,7 @@ def process_digest_messages(
             sent = mailer.mail_due(int(told["shard"]), late(context, TIME_RESERVE))
             logger.info("mailed", extra={"shard": told["shard"], "sent": sent})
         else:
-            planner.look_at(Chunk.read(body))
+            planner.plan_chunk(Chunk.read(body))
 
     return handle_each(one, event)
 

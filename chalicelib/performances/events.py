@@ -9,7 +9,7 @@ from chalicelib.performances.model import State, Waiting
 
 
 @dataclass(frozen=True)
-class _OfPerformance(Payload):
+class _PerformancePayload(Payload):
     """What each event tells of its performance, as it was then. Instants are exact.
 
     `failure` is the code of why it failed. `campaign_id` and `channel_ids` are those of the moment
@@ -35,7 +35,7 @@ class _OfPerformance(Payload):
 
 
 @dataclass(frozen=True)
-class PerformanceQueued(_OfPerformance):
+class PerformanceQueued(_PerformancePayload):
     """A member performed an activity."""
 
     TYPE: ClassVar[str] = "performances.PerformanceQueued"
@@ -43,7 +43,7 @@ class PerformanceQueued(_OfPerformance):
 
 
 @dataclass(frozen=True)
-class PerformanceStaged(_OfPerformance):
+class PerformanceStaged(_PerformancePayload):
     """The video is in the member's TikTok inbox."""
 
     TYPE: ClassVar[str] = "performances.PerformanceStaged"
@@ -51,14 +51,14 @@ class PerformanceStaged(_OfPerformance):
 
 
 @dataclass(frozen=True)
-class PerformanceUnconfirmed(_OfPerformance):
+class PerformanceUnconfirmed(_PerformancePayload):
     """TikTok took the whole video, which is probably in the inbox; it may still become known."""
 
     TYPE: ClassVar[str] = "performances.PerformanceUnconfirmed"
 
 
 @dataclass(frozen=True)
-class PerformancePosted(_OfPerformance):
+class PerformancePosted(_PerformancePayload):
     """The member posted the video. That it was staged may not have been announced before."""
 
     TYPE: ClassVar[str] = "performances.PerformancePosted"
@@ -66,7 +66,7 @@ class PerformancePosted(_OfPerformance):
 
 
 @dataclass(frozen=True)
-class PerformanceFailed(_OfPerformance):
+class PerformanceFailed(_PerformancePayload):
     """The video will not get into the member's inbox; `failure` is the code of why."""
 
     TYPE: ClassVar[str] = "performances.PerformanceFailed"
@@ -74,14 +74,14 @@ class PerformanceFailed(_OfPerformance):
 
 
 @dataclass(frozen=True)
-class PerformanceAwaitsApp(_OfPerformance):
+class PerformanceAwaitsApp(_PerformancePayload):
     """TikTok refuses the deployment's app, so this performance waits until that is mended."""
 
     TYPE: ClassVar[str] = "performances.PerformanceAwaitsApp"
 
 
 @dataclass(frozen=True)
-class PerformanceCounted(_OfPerformance):
+class PerformanceCounted(_PerformancePayload):
     """TikTok's counts of its post were read, or forgotten: `views` is None then.
 
     `points` are what it brought its member, with those for posting it.
@@ -107,11 +107,11 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
         "trial": bool(after.get("trial")),
         "disclosed": bool(after.get("disclosure_version")),
         "channel_ids": tuple(sorted(after.get("channel_ids") or ())),
-        **{name: after.get(name) for name in _TOLD},
+        **{name: after.get(name) for name in _EVENT_FIELDS},
     }
     if after["state"] == change.before.get("state"):
         if after.get("counted_at") != change.before.get("counted_at"):
-            return (change.event(after["program_id"], _counted(after, fields)),)
+            return (change.event(after["program_id"], _counted_payload(after, fields)),)
         waits = after.get("waits_for"), change.before.get("waits_for")
         if waits[0] != Waiting.TIKTOK_APP or waits[0] == waits[1]:
             return ()
@@ -133,7 +133,7 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
     return (change.event(after["program_id"], payload),)
 
 
-def _counted(after: Mapping[str, Any], fields: Mapping[str, Any]) -> PerformanceCounted:
+def _counted_payload(after: Mapping[str, Any], fields: Mapping[str, Any]) -> PerformanceCounted:
     views = after.get("views")
     likes, comments, points, bonus = (
         int(after.get(each) or 0) for each in ("likes", "comments", "points", "posted_bonus")
@@ -148,7 +148,7 @@ def _counted(after: Mapping[str, Any], fields: Mapping[str, Any]) -> Performance
     )
 
 
-_TOLD = (
+_EVENT_FIELDS = (
     "failure",
     "queued_at",
     "unconfirmed_at",

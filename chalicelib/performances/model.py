@@ -30,39 +30,41 @@ SENDING_LIMIT = timedelta(hours=24)
 MAX_ATTEMPTS = 3
 """How many drafts a performance may take: TikTok may count each towards its five (product rule)."""
 
-QUEUED_AGAIN = timedelta(minutes=5)
+REQUEUE_DELAY = timedelta(minutes=5)
 """How long a performance that was queued again has before that is done once more."""
 
-HELD_LIMIT = timedelta(days=30)
+MAX_HELD_TIME = timedelta(days=30)
 """How long a send waits for its member's account if its activity has no end (product rule)."""
 
-HELD_LOOK, HELD_LOOK_MOST = timedelta(minutes=15), timedelta(hours=6)
+FIRST_HELD_RECHECK, LONGEST_HELD_RECHECK = timedelta(minutes=15), timedelta(hours=6)
 """When a send that waits for its account is looked at, beside the connecting itself: after a tenth
 of the time it has waited. A program of 100,000 may have as many of them."""
 
 RESUME_MARGIN = timedelta(minutes=5)
 """A transfer is not taken up again so shortly before its address dies: it would not be through."""
 
-POSTED_LIMIT = timedelta(days=7)
+POST_WATCH_DURATION = timedelta(days=7)
 """How long TikTok is asked whether a staged video was posted (product rule)."""
 
-COUNTED_FOR = timedelta(days=30)
+COUNTS_READ_FOR = timedelta(days=30)
 """How long after the post its views are read (product rule)."""
 
-COUNTING: Sequence[tuple[timedelta, timedelta]] = (
+COUNT_INTERVALS: Sequence[tuple[timedelta, timedelta]] = (
     (timedelta(days=1), timedelta(hours=1)),
     (timedelta(days=7), timedelta(days=1)),
-    (COUNTED_FOR, timedelta(days=3)),
+    (COUNTS_READ_FOR, timedelta(days=3)),
 )
 """How often the views of a post are read, up to which age: most come on the first day, and TikTok
 takes 600 such calls a minute for all members of a deployment together."""
 
-OUT_OF_SIGHT_SECONDS = 60
+VISIBILITY_TIMEOUT_SECONDS = 60
 """How long a message that was looked at stays out of other people's sight."""
 
 
 class State(StrEnum):
-    """Where a performance is; `NEXT` says what may follow. Written before the step it announces.
+    """The state of a performance; `NEXT_STATES` lists the states that may follow each.
+
+    A state is written before the step that it announces.
 
     - `queued`: no draft that can reach the inbox.
     - `initiated`: the publish id is stored and no byte was sent.
@@ -83,7 +85,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-NEXT: Mapping[State, frozenset[State]] = {
+NEXT_STATES: Mapping[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.INITIATED, State.STAGED, State.POSTED, State.FAILED}),
     State.INITIATED: frozenset(
         {State.QUEUED, State.UPLOADING, State.STAGED, State.POSTED, State.FAILED}
@@ -124,7 +126,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-STATUS = {
+STATUS_BY_STATE = {
     State.QUEUED: Status.QUEUED,
     State.INITIATED: Status.SENDING,
     State.UPLOADING: Status.SENDING,
@@ -158,10 +160,10 @@ class Waiting(StrEnum):
 
     @property
     def words(self) -> str:
-        return _WAITING_WORDS[self]
+        return _WAIT_REASON_TEXTS[self]
 
 
-_WAITING_WORDS = {
+_WAIT_REASON_TEXTS = {
     Waiting.TURN: "Your video is queued and is sent within moments.",
     Waiting.ACCOUNT: "Your TikTok account has to be added again before TikTok can be asked.",
     Waiting.TIKTOK_BUSY: "TikTok accepts no more requests for now. Greenroom will try again.",
@@ -176,7 +178,7 @@ _WAITING_WORDS = {
     Waiting.CONFIRMATION: "TikTok has not confirmed yet that the video is in your inbox.",
 }
 
-_WAITING_BY_STATE = {
+_WAIT_REASON_BY_STATE = {
     State.QUEUED: Waiting.TURN,
     State.INITIATED: Waiting.UPLOAD,
     State.UPLOADING: Waiting.UPLOAD,
@@ -185,32 +187,32 @@ _WAITING_BY_STATE = {
 }
 """The wait that each state implies when nothing else delays the performance."""
 
-PROBABLY_STAGED = (
+PROBABLY_STAGED_TEXT = (
     "Probably in your inbox: TikTok received the whole video but has not confirmed it. Open "
     "the TikTok app and look into your inbox; if it is there, finish the post. Your points stay as "
     "long as TikTok does not say that it failed."
 )
 
-_HELD = (
+_HELD_TEXT = (
     "Add your TikTok account again: TikTok no longer lets Greenroom in. Your video is "
     "then sent by itself, as long as the activity is open."
 )
 
-_ASKED_WITH_ACCOUNT = (
+_ACCOUNT_NEEDED_TO_ASK_TEXT = (
     "Add your TikTok account again, so that Greenroom can ask whether your video arrived; or look "
     "into your TikTok inbox yourself."
 )
 
-_NEXT_STEP = {
+_NEXT_STEP_TEXTS = {
     Status.QUEUED: "Nothing to do: your video is on its way to your TikTok inbox.",
     Status.SENDING: "Nothing to do: your video is on its way to your TikTok inbox.",
-    Status.UNCONFIRMED: PROBABLY_STAGED,
+    Status.UNCONFIRMED: PROBABLY_STAGED_TEXT,
     Status.STAGED: "Open the TikTok app, tap the notification in your inbox and finish the post.",
     Status.POSTED: "Nothing left to do. Thank you!",
     Status.FAILED: "Look at the reason, then send it again: the activity is back in your feed, as "
     "long as it is open.",
 }
-_TRIAL_FAILED = "Look at the reason, then try the activity again."
+_TRIAL_FAILED_TEXT = "Look at the reason, then try the activity again."
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,9 @@ class Acknowledgement:
     at: datetime
 
 
-def acknowledged(asked: RequiredDisclosure, tick: DisclosureTick | None) -> Acknowledgement | None:
+def acknowledgement_of(
+    asked: RequiredDisclosure, tick: DisclosureTick | None
+) -> Acknowledgement | None:
     """Return the evidence of a tick for what is asked now; None if nothing is.
 
     Raises ValueError without a tick of the very version that is asked.
@@ -239,7 +243,7 @@ def acknowledged(asked: RequiredDisclosure, tick: DisclosureTick | None) -> Ackn
 
 
 @dataclass(frozen=True)
-class Counted:
+class PostCounts:
     """What TikTok had counted of the post at an instant, and where it can be seen.
 
     `views` is None once the member took back that this is read: nothing of it is kept then but when
@@ -321,7 +325,7 @@ class Performance:
     cut: str | None = None
     post_id: str | None = None
     count_at: datetime | None = None
-    counted: Counted | None = None
+    counted: PostCounts | None = None
 
     @property
     def points_earned(self) -> int:
@@ -330,17 +334,17 @@ class Performance:
 
     @property
     def status(self) -> Status:
-        return STATUS[self.state]
+        return STATUS_BY_STATE[self.state]
 
     @property
-    def trying_since(self) -> datetime:
+    def staging_since(self) -> datetime:
         """Since when nothing but TikTok could keep it from being staged."""
         return self.resumed_at or self.queued_at
 
     @property
     def place(self) -> InboxPlace:
         """The place its draft takes in the member's TikTok inbox, anew once it was held."""
-        return InboxPlace(self.performance_id, self.trying_since)
+        return InboxPlace(self.performance_id, self.staging_since)
 
     @property
     def places(self) -> frozenset[InboxPlace]:
@@ -360,7 +364,7 @@ class Performance:
         """The reason it waits; None once it is in the inbox, posted or failed."""
         if self.state not in BEFORE_STAGED:
             return None
-        return self.waits_for or _WAITING_BY_STATE[self.state]
+        return self.waits_for or _WAIT_REASON_BY_STATE[self.state]
 
     @property
     def next_look_at(self) -> datetime | None:
@@ -371,10 +375,10 @@ class Performance:
     def next_step(self) -> str:
         """The member's next step, in words."""
         if self.waiting is Waiting.ACCOUNT:
-            return _HELD if self.state is State.QUEUED else _ASKED_WITH_ACCOUNT
+            return _HELD_TEXT if self.state is State.QUEUED else _ACCOUNT_NEEDED_TO_ASK_TEXT
         if self.trial and self.state is State.FAILED:
-            return _TRIAL_FAILED
-        return _NEXT_STEP[self.status]
+            return _TRIAL_FAILED_TEXT
+        return _NEXT_STEP_TEXTS[self.status]
 
     def can_resume_at(self, now: datetime) -> bool:
         """Return whether TikTok still takes this draft's bytes where it said, long enough."""
@@ -404,7 +408,7 @@ class FailedMessage:
     handle: str = field(repr=False)
 
 
-def next_look(performance: Performance, now: datetime) -> datetime | None:
+def next_check(performance: Performance, now: datetime) -> datetime | None:
     """Return when to look at a performance again should nothing happen by itself; None: never.
 
     A video that may be in the inbox is looked at ever more seldom: after a tenth of the time it has
@@ -413,7 +417,7 @@ def next_look(performance: Performance, now: datetime) -> datetime | None:
     match performance.state:
         case State.QUEUED if performance.held_at is not None:
             waited = now - performance.held_at
-            return now + max(HELD_LOOK, min(waited / 10, HELD_LOOK_MOST))
+            return now + max(FIRST_HELD_RECHECK, min(waited / 10, LONGEST_HELD_RECHECK))
         case State.QUEUED:
             return now + QUEUED_GRACE
         case State.INITIATED | State.UPLOADING:
@@ -421,16 +425,16 @@ def next_look(performance: Performance, now: datetime) -> datetime | None:
         case State.DELIVERED:
             return now + timedelta(seconds=30)
         case State.STAGED if performance.staged_at is not None:
-            return _ever_more_seldom(performance.staged_at, now)
+            return _next_check_by_age(performance.staged_at, now)
         case State.UNCONFIRMED if performance.unconfirmed_at is not None:
-            return _ever_more_seldom(performance.unconfirmed_at, now)
+            return _next_check_by_age(performance.unconfirmed_at, now)
         case _:
             return None
 
 
-def _ever_more_seldom(since: datetime, now: datetime) -> datetime | None:
+def _next_check_by_age(since: datetime, now: datetime) -> datetime | None:
     waited = now - since
-    return None if waited >= POSTED_LIMIT else now + max(timedelta(minutes=1), waited / 10)
+    return None if waited >= POST_WATCH_DURATION else now + max(timedelta(minutes=1), waited / 10)
 
 
 def next_count(posted_at: datetime, now: datetime) -> datetime | None:
@@ -438,16 +442,18 @@ def next_count(posted_at: datetime, now: datetime) -> datetime | None:
 
     Ever more seldom, and a last time as it turns 30 days old.
     """
-    age, last = now - posted_at, posted_at + COUNTED_FOR
-    for until, every in COUNTING:
+    age, last = now - posted_at, posted_at + COUNTS_READ_FOR
+    for until, every in COUNT_INTERVALS:
         if age < until:
             return min(now + every, last)
     return None
 
 
-def _moved(performance: Performance, state: State, now: datetime, **changes: Any) -> Performance:
-    """Move a performance to `state`, waiting for nothing. Raises ValueError against `NEXT`."""
-    if state is not performance.state and state not in NEXT[performance.state]:
+def _moved_to_state(
+    performance: Performance, state: State, now: datetime, **changes: Any
+) -> Performance:
+    """Move a performance to `state`, waiting for nothing. Checks `NEXT_STATES`: ValueError."""
+    if state is not performance.state and state not in NEXT_STATES[performance.state]:
         raise ValueError(f"{state} does not follow {performance.state}")
     takes_bytes = state in (State.INITIATED, State.UPLOADING)
     moved = replace(
@@ -457,26 +463,26 @@ def _moved(performance: Performance, state: State, now: datetime, **changes: Any
         waits_for=None,
     )
     moved = replace(moved, **changes)
-    look_at = next_look(moved, now)
+    look_at = next_check(moved, now)
     rests = state in (State.STAGED, State.UNCONFIRMED)
     return replace(moved, look_at=look_at, waits_until=look_at if rests else None)
 
 
-def begun_anew(performance: Performance, now: datetime, **changes: Any) -> Performance:
+def restarted(performance: Performance, now: datetime, **changes: Any) -> Performance:
     """Its draft, if any, reaches no inbox, and the next one is to be begun."""
-    return _moved(performance, State.QUEUED, now, **changes)
+    return _moved_to_state(performance, State.QUEUED, now, **changes)
 
 
 def held(performance: Performance, now: datetime) -> Performance:
     """It waits for its member's account; since earlier, if it does already."""
-    waiting = begun_anew(performance, now, held_at=performance.held_at or now)
+    waiting = restarted(performance, now, held_at=performance.held_at or now)
     return replace(waiting, waits_for=Waiting.ACCOUNT, waits_until=waiting.look_at)
 
 
-def attempted(performance: Performance, open_id: str, now: datetime) -> Performance:
+def with_attempt(performance: Performance, open_id: str, now: datetime) -> Performance:
     """A draft is about to be begun on this account, which is there again if that was waited for."""
     was_held = performance.held_at is not None
-    return begun_anew(
+    return restarted(
         performance,
         now,
         attempts=performance.attempts + 1,
@@ -490,7 +496,7 @@ def initiated(
     performance: Performance, publish_id: str, upload_address: bytes, now: datetime
 ) -> Performance:
     """TikTok began a draft, which takes bytes at this (encrypted) address."""
-    return _moved(
+    return _moved_to_state(
         performance,
         State.INITIATED,
         now,
@@ -503,17 +509,17 @@ def initiated(
 
 def uploading(performance: Performance, now: datetime, **changes: Any) -> Performance:
     """Bytes may go out from now on."""
-    return _moved(performance, State.UPLOADING, now, **changes)
+    return _moved_to_state(performance, State.UPLOADING, now, **changes)
 
 
 def delivered(performance: Performance, now: datetime, *, proven: bool = True) -> Performance:
     """TikTok has every byte; not `proven` if only a refused range says so."""
-    return _moved(performance, State.DELIVERED, now, delivered_at=now if proven else None)
+    return _moved_to_state(performance, State.DELIVERED, now, delivered_at=now if proven else None)
 
 
 def unconfirmed(performance: Performance, now: datetime) -> Performance:
     """TikTok has every byte, and what became of them could not be found out."""
-    return _moved(
+    return _moved_to_state(
         performance,
         State.UNCONFIRMED,
         now,
@@ -524,7 +530,7 @@ def unconfirmed(performance: Performance, now: datetime) -> Performance:
 
 def staged(performance: Performance, now: datetime) -> Performance:
     """The video is in the inbox, and so all its bytes arrived."""
-    return _moved(
+    return _moved_to_state(
         performance,
         State.STAGED,
         now,
@@ -535,7 +541,7 @@ def staged(performance: Performance, now: datetime) -> Performance:
 
 def posted(performance: Performance, now: datetime) -> Performance:
     """The member posted the video, and so it had been staged."""
-    return _moved(
+    return _moved_to_state(
         performance,
         State.POSTED,
         now,
@@ -554,10 +560,12 @@ def with_post(performance: Performance, post_id: str, count_at: datetime | None)
 
 def failed(performance: Performance, failure: str, reason: str, now: datetime) -> Performance:
     """It ends for good, for a `reason` in words."""
-    return _moved(performance, State.FAILED, now, failure=failure, reason=reason, failed_at=now)
+    return _moved_to_state(
+        performance, State.FAILED, now, failure=failure, reason=reason, failed_at=now
+    )
 
 
-def waiting_until(
+def with_wait(
     performance: Performance,
     waits_for: Waiting | None,
     until: datetime | None,

@@ -6,8 +6,8 @@ from itertools import batched
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.sweeps import IsLate, no_time_limit
-from chalicelib.performances.model import QUEUED_AGAIN, Reference
-from chalicelib.performances.queue import BATCH, StagingQueue
+from chalicelib.performances.model import REQUEUE_DELAY, Reference
+from chalicelib.performances.queue import BATCH_SIZE, StagingQueue
 from chalicelib.performances.store import PerformanceStore
 
 
@@ -26,7 +26,7 @@ class OverdueRequeuer:
         """
         now = self._clock.now()
         queued = 0
-        for overdue in batched(self._store.unfinished(now), BATCH):
+        for overdue in batched(self._store.unfinished(now), BATCH_SIZE):
             if is_late():
                 break
             queued += self._queue_batch(overdue, now)
@@ -34,7 +34,7 @@ class OverdueRequeuer:
 
     def _queue_batch(self, overdue: Sequence[Reference], now: datetime) -> int:
         """Queue as many as one call takes: what breaks among them holds up no others for long."""
-        look_at = now + QUEUED_AGAIN
+        look_at = now + REQUEUE_DELAY
         found = [each for each in overdue if self._store.note_queued(each, now, look_at)]
         self._queue.send(found)
         return len(found)

@@ -12,7 +12,7 @@ from chalicelib.foundation.table import Database
 from chalicelib.performances.model import FINISHED, State
 from chalicelib.performances.store import PerformanceItem
 
-_TEXTS = (
+_TEXT_ATTRIBUTES = (
     PerformanceItem.caption,
     PerformanceItem.hashtags,
     PerformanceItem.disclosure,
@@ -20,7 +20,7 @@ _TEXTS = (
     PerformanceItem.reason,
     PerformanceItem.told_reason,
 )
-_AT_TIKTOK = (
+_TIKTOK_ATTRIBUTES = (
     PerformanceItem.open_id,
     PerformanceItem.publish_id,
     PerformanceItem.upload_address,
@@ -30,14 +30,14 @@ _AT_TIKTOK = (
     PerformanceItem.counts_in,
     PerformanceItem.count_at,
 )
-_COUNTS = (
+_COUNT_ATTRIBUTES = (
     PerformanceItem.views,
     PerformanceItem.likes,
     PerformanceItem.comments,
     PerformanceItem.shares,
     PerformanceItem.post_link,
 )
-_ENDED = FINISHED | {State.STAGED, State.UNCONFIRMED}
+_ENDED_STATES = FINISHED | {State.STAGED, State.UNCONFIRMED}
 """Nothing more is sent; whether it was posted is not asked any more."""
 
 
@@ -58,15 +58,15 @@ class PerformancePersonalData:
         """
         whole = True
         for record in self._database.raw_items(PerformanceItem, person.owner):
-            all_of_it = (*_TEXTS, *_AT_TIKTOK, *_COUNTS)
+            all_of_it = (*_TEXT_ATTRIBUTES, *_TIKTOK_ATTRIBUTES, *_COUNT_ATTRIBUTES)
             left = [each for each in all_of_it if each.attr_name in record]
-            if State(record["state"]) not in _ENDED:
+            if State(record["state"]) not in _ENDED_STATES:
                 whole = False
             elif left:
-                whole &= self._strip(record, left)
+                whole &= self._remove_attributes(record, left)
         return whole
 
-    def _strip(self, record: Record, attributes: Sequence[Attribute[Any]]) -> bool:
+    def _remove_attributes(self, record: Record, attributes: Sequence[Attribute[Any]]) -> bool:
         """Remove attributes unless a worker has the performance, or it moved since it was read."""
         leased_until = PerformanceItem.leased_until
         free = leased_until.does_not_exist() | (leased_until < self._clock.now())

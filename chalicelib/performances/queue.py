@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.performances.model import OUT_OF_SIGHT_SECONDS, FailedMessage, Reference
+from chalicelib.performances.model import VISIBILITY_TIMEOUT_SECONDS, FailedMessage, Reference
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
 
-BATCH = 10  # SQS takes no more at once
+BATCH_SIZE = 10  # SQS takes no more at once
 MAX_DELAY_SECONDS = 900  # nor a longer delay
 
 
-class MessageLost(Exception):
+class MessageNotQueued(Exception):
     """SQS did not take a message; the follow-up schedule sends it again."""
 
 
@@ -27,9 +27,9 @@ class StagingQueue:
         self._url = url
 
     def send(self, references: Sequence[Reference], delay_seconds: int = 0) -> None:
-        """Queue performances, ten to a call. Raises `MessageLost` if SQS did not take one."""
-        for start in range(0, len(references), BATCH):
-            chunk = references[start : start + BATCH]
+        """Queue performances, ten to a call. Raises `MessageNotQueued` if SQS did not take one."""
+        for start in range(0, len(references), BATCH_SIZE):
+            chunk = references[start : start + BATCH_SIZE]
             entries: list[SendMessageBatchRequestEntryTypeDef] = [
                 {
                     "Id": str(number),
@@ -41,9 +41,9 @@ class StagingQueue:
             try:
                 answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
             except (BotoCoreError, ClientError) as error:
-                raise MessageLost(f"{len(chunk)} not sent") from error
+                raise MessageNotQueued(f"{len(chunk)} not sent") from error
             if answer.get("Failed"):
-                raise MessageLost(f"{len(answer['Failed'])} of {len(chunk)} not taken")
+                raise MessageNotQueued(f"{len(answer['Failed'])} of {len(chunk)} not taken")
 
 
 class FailedMessages:
@@ -55,17 +55,20 @@ class FailedMessages:
         self._queue = queue
 
     def iterate(self) -> Iterator[FailedMessage]:
-        """Yield the messages, each once; all come back into sight after `OUT_OF_SIGHT_SECONDS`."""
+        """Yield the messages, each once.
+
+        All are visible again after `VISIBILITY_TIMEOUT_SECONDS`.
+        """
         met: set[str] = set()
         while True:
             answer = self._sqs.receive_message(
                 QueueUrl=self._url,
-                MaxNumberOfMessages=BATCH,
-                VisibilityTimeout=OUT_OF_SIGHT_SECONDS,
+                MaxNumberOfMessages=BATCH_SIZE,
+                VisibilityTimeout=VISIBILITY_TIMEOUT_SECONDS,
                 WaitTimeSeconds=1,  # asks all of the queue's servers, where 0 asks some
                 MessageSystemAttributeNames=["SentTimestamp"],
             )
-            fresh = [_failed(each) for each in answer.get("Messages", ())]
+            fresh = [_failed_message(each) for each in answer.get("Messages", ())]
             fresh = [each for each in fresh if each.message_id not in met]
             if not fresh:
                 return
@@ -81,13 +84,13 @@ class FailedMessages:
             return False
         try:
             self._queue.send([message.reference])
-        except MessageLost:
+        except MessageNotQueued:
             return False
         self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message.handle)
         return True
 
 
-def _failed(message: "MessageTypeDef") -> FailedMessage:
+def _failed_message(message: "MessageTypeDef") -> FailedMessage:
     sent = int(message["Attributes"]["SentTimestamp"]) / 1000
     try:
         reference = from_message(message["Body"])

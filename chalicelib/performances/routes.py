@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.activities.model import REMINDER, DisclosureLanguage
+from chalicelib.activities.model import SEND_REMINDER, DisclosureLanguage
 from chalicelib.activities.problems import ActivityProblem
 from chalicelib.foundation.fields import LINE
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
@@ -18,7 +18,7 @@ from chalicelib.performances.views import OwnPerformanceView, PerformanceList, v
 from chalicelib.tiktok.consents.views import consent_cookie
 from chalicelib.tiktok.problems import TikTokProblem
 
-MAX_VERSION = 40
+MAX_VERSION_LENGTH = 40
 
 
 class Performed(Schema):
@@ -44,7 +44,7 @@ class Perform(Schema):
         str | None,
         Field(
             min_length=1,
-            max_length=MAX_VERSION,
+            max_length=MAX_VERSION_LENGTH,
             description="`disclosure_steps.version` of the feed item, once the member has ticked "
             "its text; needed unless that is null",
         ),
@@ -108,7 +108,7 @@ def perform(service: PerformanceService, request: Request[Perform, None]) -> Ans
             points_awarded=performance.points,
             posted_bonus=performance.posted_bonus,
             caption=performance.text.whole,
-            reminder=REMINDER,
+            reminder=SEND_REMINDER,
         ),
     )
 
@@ -147,7 +147,7 @@ class Try(Schema):
 def try_on_me(service: PerformanceService, request: Request[Try, None]) -> Answer:
     """Send an activity's video to your own TikTok inbox, to try it."""
     try:
-        performance = service.try_on(
+        performance = service.send_trial(
             request.caller,
             request.path["activity_id"],
             request.correlation_id,
@@ -162,7 +162,7 @@ def try_on_me(service: PerformanceService, request: Request[Try, None]) -> Answe
             performance_id=performance.performance_id,
             status=performance.status,
             caption=performance.text.whole,
-            reminder=REMINDER,
+            reminder=SEND_REMINDER,
         ),
     )
 
@@ -184,7 +184,7 @@ def list_newest(service: PerformanceService, request: Request[None, PageQuery]) 
 def read(service: PerformanceService, request: Request[None, None]) -> Answer:
     """Read one of your performances: its state and next step."""
     performance = service.performance(request.caller, request.path["performance_id"])
-    return Answer(200, _whole(service, performance, request.caller))
+    return Answer(200, _own_view(service, performance, request.caller))
 
 
 @endpoint(RequiredRole.MEMBER, answers={200: OwnPerformanceView}, problems=(ProblemCode.NOT_FOUND,))
@@ -194,17 +194,17 @@ def mark_shared(service: PerformanceService, request: Request[None, None]) -> An
     Its status, its points and its staging stay as they are.
     """
     performance = service.mark_shared(request.caller, request.path["performance_id"])
-    return Answer(200, _whole(service, performance, request.caller))
+    return Answer(200, _own_view(service, performance, request.caller))
 
 
 @endpoint(RequiredRole.MEMBER, answers={200: OwnPerformanceView}, problems=(ProblemCode.NOT_FOUND,))
 def unmark_shared(service: PerformanceService, request: Request[None, None]) -> Answer:
     """Unmark a performance's video as shared by hand."""
     performance = service.unmark_shared(request.caller, request.path["performance_id"])
-    return Answer(200, _whole(service, performance, request.caller))
+    return Answer(200, _own_view(service, performance, request.caller))
 
 
-def _whole(
+def _own_view(
     service: PerformanceService, performance: Performance, caller: Caller
 ) -> OwnPerformanceView:
     preview = service.preview(performance)

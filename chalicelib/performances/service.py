@@ -29,8 +29,8 @@ from chalicelib.performances.model import (
     Acknowledgement,
     Performance,
     State,
-    acknowledged,
-    next_look,
+    acknowledgement_of,
+    next_check,
 )
 from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
@@ -43,7 +43,7 @@ from chalicelib.tiktok.problems import TikTokProblem
 from chalicelib.tiktok.service import AccountService
 from chalicelib.videos.model import Preview, VideoFacts
 
-_FIRST_ATTEMPTS = 8
+_MAX_ATTEMPTS = 8
 
 
 class _InboxFull(Exception):
@@ -51,7 +51,7 @@ class _InboxFull(Exception):
 
 
 @dataclass(frozen=True)
-class _Dealt:
+class _AssignedVideo:
     """The video that somebody sends: `cut` is its upload, where the activity has several."""
 
     video: VideoFacts
@@ -119,7 +119,7 @@ class PerformanceService:
         try:
             return self.perform_connected(caller, activity_id, correlation_id, made_id, tick)
         except (Problem, Conflict):
-            made = self._made_before(caller, activity_id, made_id)
+            made = self._find_made_before(caller, activity_id, made_id)
             if made is None:
                 raise
             return made
@@ -127,7 +127,7 @@ class PerformanceService:
             begun = self._consents.begin_consent(caller, correlation_id, activity_id, tick)
             raise AccountRequired(begun) from None
 
-    def _made_before(
+    def _find_made_before(
         self, caller: Caller, activity_id: str, made_id: str | None
     ) -> Performance | None:
         """Find what a request made whose answer was lost: that is the answer to its retry.
@@ -146,11 +146,14 @@ class PerformanceService:
         tick: DisclosureTick | None = None,
     ) -> Performance:
         """Perform as `perform` does, once. Raises `NotConnected` instead of beginning a consent."""
-        return self._with_place(
-            caller, lambda: self._make(caller, activity_id, correlation_id, made_id, tick)
+        return self._retry_when_inbox_full(
+            caller,
+            lambda: self._commit_performance(caller, activity_id, correlation_id, made_id, tick),
         )
 
-    def _with_place(self, caller: Caller, make: Callable[[], Performance]) -> Performance:
+    def _retry_when_inbox_full(
+        self, caller: Caller, make: Callable[[], Performance]
+    ) -> Performance:
         """Make what takes a place in the caller's TikTok inbox, full of lapsed ones as it may be.
 
         Raises problems `tiktok_inbox_full` and `changed_meanwhile`.
@@ -168,7 +171,7 @@ class PerformanceService:
                 ProblemCode.CHANGED_MEANWHILE, "Your TikTok inbox keeps changing. Try again."
             ) from None
 
-    def _make(
+    def _commit_performance(
         self,
         caller: Caller,
         activity_id: str,
@@ -176,16 +179,18 @@ class PerformanceService:
         made_id: str | None,
         tick: DisclosureTick | None,
     ) -> Performance:
-        for attempt in range(_FIRST_ATTEMPTS):
+        for attempt in range(_MAX_ATTEMPTS):
             now = self._clock.now()
             beside = self._programs.program_read_unless_cached(caller.program_id)
             activity = self._activities.activity(caller.program_id, activity_id, beside)
-            if activity is None or not activity.is_for(caller.channels):
+            if activity is None or not activity.is_addressed_to(caller.channels):
                 raise not_found("activity")
-            video = _open_video(activity, caller, now)
-            evidence = _acknowledged(activity, tick)
+            video = _video_to_perform(activity, caller, now)
+            evidence = _require_acknowledgement(activity, tick)
             performance = replace(
-                self._made(caller, activity, video, correlation_id=correlation_id, made_id=made_id),
+                self._new_performance(
+                    caller, activity, video, correlation_id=correlation_id, made_id=made_id
+                ),
                 acknowledged=evidence,
             )
             made = performance.performance_id
@@ -194,13 +199,13 @@ class PerformanceService:
                 self._store.commit_new(
                     [
                         self._marks.mark_performed(caller.owner, activity_id, made),
-                        *self._place_for(performance),
+                        *self._place_parts(performance),
                         self._store.add(performance),
                         *self._points.award(
                             caller.owner, activity.points, made, activity.instructions
                         ),
                         *first,
-                        *_acts_of(performance),
+                        *_acknowledgement_acts(performance),
                     ],
                     contended=bool(first),
                 )
@@ -216,11 +221,11 @@ class PerformanceService:
             return performance
         raise Problem(ProblemCode.CHANGED_MEANWHILE, "The activity keeps changing. Try again.")
 
-    def _made(
+    def _new_performance(
         self,
         caller: Caller,
         activity: Activity,
-        video_there: _Dealt,
+        video_there: _AssignedVideo,
         *,
         correlation_id: str,
         made_id: str | None,
@@ -245,11 +250,11 @@ class PerformanceService:
             text=self._texts.assigned_text(activity, caller.member_id),
             campaign_id=activity.campaign_id,
             channel_ids=activity.channels_of(caller.channels),
-            asked=activity.asks,
+            asked=activity.required_disclosure,
         )
-        return replace(made, look_at=next_look(made, now))
+        return replace(made, look_at=next_check(made, now))
 
-    def try_on(
+    def send_trial(
         self,
         caller: Caller,
         activity_id: str,
@@ -266,16 +271,16 @@ class PerformanceService:
         which the manager tries again.
         """
         try:
-            return self._try_on(caller, activity_id, correlation_id, made_id, upload_id)
+            return self._make_trial(caller, activity_id, correlation_id, made_id, upload_id)
         except (Problem, Conflict):
-            made = self._made_before(caller, activity_id, made_id)
+            made = self._find_made_before(caller, activity_id, made_id)
             if made is None:
                 raise
             return made
         except NotConnected:
             raise AccountRequired(self._consents.begin_consent(caller, correlation_id)) from None
 
-    def _try_on(
+    def _make_trial(
         self,
         caller: Caller,
         activity_id: str,
@@ -287,17 +292,17 @@ class PerformanceService:
         activity = self._activities.activity(caller.program_id, activity_id, beside)
         if activity is None:
             raise not_found("activity")
-        made = self._made(
+        made = self._new_performance(
             caller,
             activity,
-            _tried_video(activity, caller, self._clock.now(), upload_id),
+            _trial_video(activity, caller, self._clock.now(), upload_id),
             correlation_id=correlation_id,
             made_id=made_id,
         )
         trial = replace(made, points=0, posted_bonus=0, trial=True)
-        return self._with_place(caller, lambda: self._add_trial(trial))
+        return self._retry_when_inbox_full(caller, lambda: self._commit_trial(trial))
 
-    def _add_trial(self, trial: Performance) -> Performance:
+    def _commit_trial(self, trial: Performance) -> Performance:
         tried = act(
             Kind.ACTIVITY_TRIED,
             trial.program_id,
@@ -305,11 +310,11 @@ class PerformanceService:
             after={"performance": trial.performance_id},
             title=trial.instructions,
         )
-        self._store.commit([self._store.add(trial), *self._place_for(trial), tried])
+        self._store.commit([self._store.add(trial), *self._place_parts(trial), tried])
         logger.info("tried", extra={"activity_id": trial.activity_id})
         return trial
 
-    def _place_for(self, performance: Performance) -> list[Part]:
+    def _place_parts(self, performance: Performance) -> list[Part]:
         """Parts: the member's account must be connected, and its inbox have a place for this."""
         whose = performance.program_id, performance.member_id
         return [
@@ -337,13 +342,15 @@ class PerformanceService:
 
         State and points stay as they are, and staging goes on. Raises the problem `not_found`.
         """
-        return self._share(caller, performance_id, self._clock.now())
+        return self._set_shared_at(caller, performance_id, self._clock.now())
 
     def unmark_shared(self, caller: Caller, performance_id: str) -> Performance:
         """Take back that a video was shared by hand. Raises the problem `not_found`."""
-        return self._share(caller, performance_id, None)
+        return self._set_shared_at(caller, performance_id, None)
 
-    def _share(self, caller: Caller, performance_id: str, at: datetime | None) -> Performance:
+    def _set_shared_at(
+        self, caller: Caller, performance_id: str, at: datetime | None
+    ) -> Performance:
         found = self.performance(caller, performance_id)
         if bool(found.shared_at) is bool(at):
             return found
@@ -363,11 +370,13 @@ class PerformanceService:
         )
 
 
-def _acknowledged(activity: Activity, tick: DisclosureTick | None) -> Acknowledgement | None:
+def _require_acknowledgement(
+    activity: Activity, tick: DisclosureTick | None
+) -> Acknowledgement | None:
     """Return the evidence of a tick; raise the problem that says what is to be acknowledged."""
-    asked = activity.asks
+    asked = activity.required_disclosure
     try:
-        return acknowledged(asked, tick)
+        return acknowledgement_of(asked, tick)
     except ValueError:
         raise Problem(
             ActivityProblem.DISCLOSURE_NOT_ACKNOWLEDGED,
@@ -384,7 +393,7 @@ def _acknowledged(activity: Activity, tick: DisclosureTick | None) -> Acknowledg
         ) from None
 
 
-def _acts_of(performance: Performance) -> tuple[Act, ...]:
+def _acknowledgement_acts(performance: Performance) -> tuple[Act, ...]:
     """Return the act of acknowledging a disclosure, if there is one."""
     evidence = performance.acknowledged
     if evidence is None:
@@ -416,26 +425,32 @@ def _inbox_full(retry_at: datetime, caller: Caller) -> Problem:
     )
 
 
-def _dealt(activity: Activity, caller: Caller) -> _Dealt | None:
+def _assigned_video(activity: Activity, caller: Caller) -> _AssignedVideo | None:
     """Return the caller's video of an activity, the very one that they are shown."""
-    return _sendable(activity, assigned_cut(activity, caller.member_id))
+    return _video_of_cut(activity, assigned_cut(activity, caller.member_id))
 
 
-def _sendable(activity: Activity, cut: Cut) -> _Dealt | None:
+def _video_of_cut(activity: Activity, cut: Cut) -> _AssignedVideo | None:
     if cut.video is None or cut.video_key is None:
         return None
-    return _Dealt(cut.video, cut.video_key, cut.upload_id if activity.further_cuts else None)
+    return _AssignedVideo(
+        cut.video, cut.video_key, cut.upload_id if activity.further_cuts else None
+    )
 
 
-def _tried_video(
+def _trial_video(
     activity: Activity, caller: Caller, now: datetime, upload_id: str | None
-) -> _Dealt:
+) -> _AssignedVideo:
     """Return the video of an activity that may be tried; raise the problem that says why not."""
     cut = (
-        assigned_cut(activity, caller.member_id) if upload_id is None else _cut(activity, upload_id)
+        assigned_cut(activity, caller.member_id)
+        if upload_id is None
+        else _cut_of_upload(activity, upload_id)
     )
     match activity.status_at(now):
-        case ActivityStatus.ACTIVE | ActivityStatus.SCHEDULED if dealt := _sendable(activity, cut):
+        case ActivityStatus.ACTIVE | ActivityStatus.SCHEDULED if dealt := _video_of_cut(
+            activity, cut
+        ):
             return dealt
         case ActivityStatus.REJECTED:
             raise Problem(
@@ -451,18 +466,18 @@ def _tried_video(
             )
 
 
-def _cut(activity: Activity, upload_id: str) -> Cut:
+def _cut_of_upload(activity: Activity, upload_id: str) -> Cut:
     for each in activity.cuts:
         if each.upload_id == upload_id:
             return each
     raise invalid_field("upload_id", "unknown_cut", "This is no video of this activity any more.")
 
 
-def _open_video(activity: Activity, caller: Caller, now: datetime) -> _Dealt:
+def _video_to_perform(activity: Activity, caller: Caller, now: datetime) -> _AssignedVideo:
     """Return the caller's video of an open activity; raise the problem that says why not."""
     starts_at = activity.starts_at or now
     match activity.status_at(now):
-        case ActivityStatus.ACTIVE if dealt := _dealt(activity, caller):
+        case ActivityStatus.ACTIVE if dealt := _assigned_video(activity, caller):
             return dealt
         case ActivityStatus.SCHEDULED:
             raise Problem(

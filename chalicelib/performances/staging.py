@@ -14,7 +14,7 @@ from chalicelib.performances.staging_run import StagingDependencies, StagingRun
 
 class Stager:
     def __init__(self, use: StagingDependencies) -> None:
-        self._use = use
+        self._dependencies = use
 
     def stage(self, reference: Reference) -> None:
         """Bring a performance as far as it goes now. Raises what broke: try again.
@@ -23,23 +23,23 @@ class Stager:
         nor while another worker has it: that one brings it on, and should it die, the performance
         is overdue soon and comes again.
         """
-        lease, now = secrets.token_hex(8), self._use.clock.now()
-        performance = self._use.store.lease(reference, lease, now, now + LEASE_DURATION)
+        lease, now = secrets.token_hex(8), self._dependencies.clock.now()
+        performance = self._dependencies.store.lease(reference, lease, now, now + LEASE_DURATION)
         if performance is None:
             logger.info("not due, or another worker has it, or it is gone")
             return
         logger.append_keys(program_id=reference.program_id, performance_id=reference.performance_id)
-        run = StagingRun(self._use, performance, lease)
+        run = StagingRun(self._dependencies, performance, lease)
         try:
             run.advance()
         except Conflict:
             # A webhook was faster; what it wrote is what holds.
             logger.info("performance changed meanwhile")
         finally:
-            self._release(performance, lease)
+            self._release_lease(performance, lease)
 
-    def _release(self, leased: Performance, lease: str) -> None:
+    def _release_lease(self, leased: Performance, lease: str) -> None:
         """End a run; should it have been brought forward meanwhile, it is looked at again."""
-        left = self._use.store.release_lease(leased.reference, lease)
+        left = self._dependencies.store.release_lease(leased.reference, lease)
         if left is not None and left.brought_forward_at != leased.brought_forward_at:
-            self._use.queue.send([left.reference])
+            self._dependencies.queue.send([left.reference])

@@ -24,29 +24,29 @@ from chalicelib.performances.model import (
     BEFORE_STAGED,
     DRAFT_AT_TIKTOK,
     FINISHED,
-    HELD_LIMIT,
     MAX_ATTEMPTS,
-    POSTED_LIMIT,
+    MAX_HELD_TIME,
+    POST_WATCH_DURATION,
     QUEUED_GRACE,
     SENDING_LIMIT,
     UPLOAD_LIFETIME,
     Performance,
     State,
     Waiting,
-    attempted,
-    begun_anew,
     delivered,
     failed,
     held,
     initiated,
+    next_check,
     next_count,
-    next_look,
     posted,
+    restarted,
     staged,
     unconfirmed,
     uploading,
-    waiting_until,
+    with_attempt,
     with_post,
+    with_wait,
 )
 from chalicelib.performances.queue import MAX_DELAY_SECONDS, StagingQueue
 from chalicelib.performances.store import PerformanceStore
@@ -74,18 +74,18 @@ from chalicelib.tiktok.errors import (
 from chalicelib.tiktok.inbox.service import InboxPlaces
 from chalicelib.tiktok.model import InboxPlace, NotConnected
 from chalicelib.tiktok.service import AccountService
-from chalicelib.videos.service import Opener, VideoReader
+from chalicelib.videos.service import VideoOpener, VideoReader
 
-WATCH = (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
+STATUS_POLL_SECONDS = (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 """Seconds between looks at a whole upload, before the follow-up schedule takes over."""
 
-RESUMES = 3
+MAX_RESUMES = 3
 """How often one run goes on with a torn upload where TikTok says it has got to."""
 
-LATER = timedelta(seconds=60)
+RETRY_DELAY = timedelta(seconds=60)
 """When to try again, at the least, if TikTok does not say: its limits are per minute."""
 
-LAST_DRAFT = timedelta(minutes=75)
+LAST_DRAFT_AGE = timedelta(minutes=75)
 """How long the last of `MAX_ATTEMPTS` waits after two lost ones: an outage may be over then."""
 
 LONGEST_WAIT = timedelta(seconds=MAX_DELAY_SECONDS)
@@ -101,23 +101,25 @@ ADDRESS_REFUSED_WAIT, BYTES_LAG_WAIT = timedelta(minutes=1), timedelta(minutes=5
 """When to ask whether bytes are there after their address was refused: the status may lag behind
 what was just sent; longer, if an earlier sending of the draft ended without an answer."""
 
-SHARE_KNOWN_WITHIN = timedelta(minutes=10)
+SHARE_VISIBLE_WITHIN = timedelta(minutes=10)
 """TikTok may not know a draft yet that it has just begun; afterwards its word is believed."""
 
-DRAFT_SENT = frozenset({State.UPLOADING, State.DELIVERED})
+SENT_STATES = frozenset({State.UPLOADING, State.DELIVERED})
 """While these last, it is still to be found out whether the video arrives."""
 
-_RECONNECT = "Your TikTok account is no longer connected. Add it again, then send again."
-_INBOX_FULL = "Five videos already wait in your TikTok inbox. Post one of them, then send again."
-_NEVER_ARRIVED = (
+_RECONNECT_TEXT = "Your TikTok account is no longer connected. Add it again, then send again."
+_INBOX_FULL_TEXT = (
+    "Five videos already wait in your TikTok inbox. Post one of them, then send again."
+)
+_NEVER_ARRIVED_TEXT = (
     "TikTok says that part of the video is missing, although it received all of it. Look into your "
     "TikTok inbox before you send it again."
 )
-_UNKNOWN = (
+_UNKNOWN_TEXT = (
     "TikTok never said whether it has the video. Look into your TikTok inbox before "
     "you send it again."
 )
-_GIVEN_UP = "TikTok did not accept the video. Send it again later."
+_GIVEN_UP_TEXT = "TikTok did not accept the video. Send it again later."
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class StagingRun:
     """
 
     def __init__(self, use: StagingDependencies, performance: Performance, lease: str) -> None:
-        self._use = use
+        self._dependencies = use
         self._lease = lease
         self._allows_views = False
         self.performance = performance
@@ -164,16 +166,16 @@ class StagingRun:
         try:
             self._take_next_step()
         except (NotConnected, Reconnect, TryLater, TryNow, OutcomeUnknown) as error:
-            if not self._end_as_told():
+            if not self._end_by_webhook_reason():
                 self._wait_after(error)
         except TikTokRefused as error:
             self._end_refused(error)
         except InboxFull as error:
-            self._fail("inbox_full", _INBOX_FULL, error)
+            self._end_failed("inbox_full", _INBOX_FULL_TEXT, error)
 
     def _take_next_step(self) -> None:
         state = self.performance.state
-        if state is State.INITIATED and self._address_lives:
+        if state is State.INITIATED and self._can_resume_upload:
             self._continue_upload()
         elif state in (State.QUEUED, State.INITIATED):
             # A draft that never got a byte puts nothing into the inbox: begin anew.
@@ -193,22 +195,24 @@ class StagingRun:
         """End what is at its end: posted, failed, looked at for long enough, or out of time."""
         performance, now = self.performance, self._now
         if performance.state in FINISHED:
-            self._stop_looking()
+            self._stop_rechecking()
             return True
         if performance.state in (State.STAGED, State.UNCONFIRMED):
             since = performance.staged_at or performance.unconfirmed_at or performance.queued_at
-            if now - since >= POSTED_LIMIT:
-                self._stop_looking()
-            return now - since >= POSTED_LIMIT
+            if now - since >= POST_WATCH_DURATION:
+                self._stop_rechecking()
+            return now - since >= POST_WATCH_DURATION
         if performance.state in (State.QUEUED, State.INITIATED) and self._is_out_of_time:
-            self._fail("given_up", _GIVEN_UP)
+            self._end_failed("given_up", _GIVEN_UP_TEXT)
             return True
         return False
 
     @property
     def _is_out_of_time(self) -> bool:
         performance = self.performance
-        return performance.held_at is None and self._now - performance.trying_since >= SENDING_LIMIT
+        return (
+            performance.held_at is None and self._now - performance.staging_since >= SENDING_LIMIT
+        )
 
     # --- the account -------------------------------------------------------------------------
 
@@ -219,17 +223,19 @@ class StagingRun:
         another person of that address, may have been invited again by then.
         """
         performance = self.performance
-        member = self._use.programs.member(performance.program_id, performance.member_id)
+        member = self._dependencies.programs.member(performance.program_id, performance.member_id)
         if member is None or member.status is not MemberStatus.ACTIVE:
             raise NotConnected
-        access = self._access(any_account=any_account)
+        access = self._access_token(any_account=any_account)
         if access.connected_at < member.invited_at:
             raise NotConnected
         return access
 
-    def _access(self, refused: str | None = None, *, any_account: bool = False) -> AccessToken:
+    def _access_token(
+        self, refused: str | None = None, *, any_account: bool = False
+    ) -> AccessToken:
         performance = self.performance
-        access = self._use.tokens.access_token(
+        access = self._dependencies.tokens.access_token(
             performance.program_id, performance.member_id, refused
         )
         if not any_account and performance.open_id and access.open_id != performance.open_id:
@@ -239,41 +245,45 @@ class StagingRun:
 
     def _with_token[T](self, call: Callable[[str], T]) -> T:
         """Call TikTok with a live token; once more with a new one if it was refused."""
-        performance, access = self.performance, self._access()
+        performance, access = self.performance, self._access_token()
         token, self._allows_views = access.value, access.views_since is not None
         try:
             try:
                 return call(token)
             except AccessTokenRefused:
-                token = self._access(refused=token).value
+                token = self._access_token(refused=token).value
                 return call(token)
         except (AccessTokenRefused, Reconnect) as error:
             # Fresh from TikTok and refused all the same, or lacking a scope: the consent is gone.
-            _log("consent gone", error)
-            self._use.tokens.require_reconnect(performance.program_id, performance.member_id, token)
+            _log_tiktok_error("consent gone", error)
+            self._dependencies.tokens.require_reconnect(
+                performance.program_id, performance.member_id, token
+            )
             raise NotConnected from error
 
     # --- a draft -----------------------------------------------------------------------------
 
     def _begin_draft(self) -> None:
         if self.performance.attempts >= MAX_ATTEMPTS:
-            self._fail("given_up", _GIVEN_UP)
+            self._end_failed("given_up", _GIVEN_UP_TEXT)
             return
         # A new draft may go to another account than an earlier one.
         access = self._require_account_to_send(any_account=True)
-        video = self._use.videos.open_at(self.performance.video_key)
+        video = self._dependencies.videos.open_at(self.performance.video_key)
         self._count_lost_draft()
         self._write_attempt(access.open_id)
         size_bytes = self.performance.size_bytes
         try:
-            draft = self._with_token(lambda token: self._use.client.begin_upload(token, size_bytes))
+            draft = self._with_token(
+                lambda token: self._dependencies.client.begin_upload(token, size_bytes)
+            )
         except (NotConnected, TryLater, TryNow, TikTokRefused) as error:
             # Nothing was begun: waiting is no attempt, nor is what only the owner can mend.
-            if not isinstance(error, TikTokRefused) or error.is_for_the_owner:
+            if not isinstance(error, TikTokRefused) or error.needs_owner:
                 self._write(replace(self.performance, attempts=self.performance.attempts - 1))
             raise
         performance = self.performance
-        sealed = self._use.accounts.encrypt_for_member(
+        sealed = self._dependencies.accounts.encrypt_for_member(
             performance.program_id, performance.member_id, draft.upload_url
         )
         self._write(initiated(performance, draft.publish_id, sealed, self._now))
@@ -283,13 +293,13 @@ class StagingRun:
     def _write_attempt(self, open_id: str) -> None:
         """Count the attempt; from here on for this account alone, should another be connected."""
         before = self.performance.place
-        attempt = attempted(self.performance, open_id, self._now)
+        attempt = with_attempt(self.performance, open_id, self._now)
         if attempt.place == before:
             self._write(attempt)
             return
         # A held performance takes its place at TikTok from now on, not from when it was made.
         self._write(attempt, self._count_place(attempt.place))
-        self._use.store.commit([self._free_places({before})])
+        self._dependencies.store.commit([self._free_places({before})])
 
     def _count_lost_draft(self) -> None:
         """Count the place that an earlier draft of this performance may still take at TikTok."""
@@ -298,97 +308,97 @@ class StagingRun:
             return
         since = performance.initiated_at or performance.queued_at
         lost = InboxPlace(performance.performance_id, since, performance.attempts)
-        self._use.store.commit([self._count_place(lost)])
+        self._dependencies.store.commit([self._count_place(lost)])
 
-    def _begin_anew_later(self, delay: timedelta | None = None) -> None:
+    def _restart_later(self, delay: timedelta | None = None) -> None:
         """Begin again later with a new draft, if one is left: this one reaches no inbox."""
         attempts = self.performance.attempts
         if attempts >= MAX_ATTEMPTS:
-            self._fail("given_up", _GIVEN_UP)
+            self._end_failed("given_up", _GIVEN_UP_TEXT)
             return
-        self._write(begun_anew(self.performance, self._now))
+        self._write(restarted(self.performance, self._now))
         is_last = attempts == MAX_ATTEMPTS - 1
-        self._wait(Waiting.NEW_DRAFT, delay or (LAST_DRAFT if is_last else LATER))
+        self._wait(Waiting.NEW_DRAFT, delay or (LAST_DRAFT_AGE if is_last else RETRY_DELAY))
 
     # --- the bytes ---------------------------------------------------------------------------
 
     @property
-    def _address_lives(self) -> bool:
+    def _can_resume_upload(self) -> bool:
         return self.performance.can_resume_at(self._now)
 
     def _continue_upload(self, first_byte: int = 0) -> None:
         """Go on with a draft that another worker began, where TikTok says it has got to."""
         self._require_account_to_send()
         performance = self.performance
-        address = self._use.accounts.decrypt_for_member(
+        address = self._dependencies.accounts.decrypt_for_member(
             performance.program_id, performance.member_id, performance.upload_address or b""
         )
-        video = self._use.videos.open_at(performance.video_key, first_byte)
+        video = self._dependencies.videos.open_at(performance.video_key, first_byte)
         logger.info("draft taken up", extra={"first_byte": first_byte})
         self._upload(address, video, first_byte)
 
-    def _upload(self, address: str, video: Opener, first_byte: int = 0) -> None:
+    def _upload(self, address: str, video: VideoOpener, first_byte: int = 0) -> None:
         """Send the bytes, going on where TikTok says it has got to; then see what became of it."""
         refused_wait, unanswered = BYTES_LAG_WAIT, True
         if self.performance.state is not State.UPLOADING:
             self._write(uploading(self.performance, self._now))
             refused_wait, unanswered = ADDRESS_REFUSED_WAIT, False
-        for _ in range(1 + RESUMES):
+        for _ in range(1 + MAX_RESUMES):
             torn = self._send(address, video, first_byte)
             if torn is None:
                 self._write(delivered(self.performance, self._now))
                 logger.info("bytes delivered", extra={"size_bytes": self.performance.size_bytes})
                 break
             share = self._ask_status()
-            if self._says_whole(torn) and not self._denies_whole(share):
+            if self._is_refusal_of_complete_video(torn) and not self._is_counted_incomplete(share):
                 # Where no earlier sending can have brought it, the refusal proves nothing.
-                proven = unanswered or self._counts_whole(share)
+                proven = unanswered or self._is_counted_complete(share)
                 self._write(delivered(self.performance, self._now, proven=proven))
                 break
-            bytes_there = self._bytes_there(share)
+            bytes_there = self._bytes_received(share)
             if bytes_there is None:
                 break
             if isinstance(torn, UploadGone):
-                self._drop_address(refused_wait)
+                self._abandon_upload_address(refused_wait)
                 return
             if isinstance(torn, TryLater):
                 raise torn
             unanswered = unanswered or not isinstance(torn, UploadOffset)
             refuses_first = isinstance(torn, UploadOffset) and bytes_there == first_byte == 0
             first_byte = bytes_there
-            if not refuses_first or self._says_whole(torn):
+            if not refuses_first or self._is_refusal_of_complete_video(torn):
                 refused_wait = BYTES_LAG_WAIT
         else:
             if refuses_first:
                 # It takes none of the bytes of which it says that it has none.
-                self._drop_address(refused_wait)
+                self._abandon_upload_address(refused_wait)
                 return
         self._follow_draft(continues=False)
 
-    def _send(self, address: str, video: Opener, first_byte: int) -> TikTokError | None:
+    def _send(self, address: str, video: VideoOpener, first_byte: int) -> TikTokError | None:
         """Send the bytes once; returns what went wrong, after which the status has to be asked.
 
         Bytes may have arrived, perhaps all: the publish id decides, not this error.
         """
         performance = self.performance
         try:
-            self._use.client.send(
+            self._dependencies.client.send(
                 address, performance.content_type, performance.size_bytes, video, first_byte
             )
         except (TryNow, TryLater, OutcomeUnknown, UploadOffset, UploadGone) as error:
-            _log("upload torn", error)
+            _log_tiktok_error("upload torn", error)
             return error
         return None
 
-    def _says_whole(self, torn: TikTokError) -> bool:
+    def _is_refusal_of_complete_video(self, torn: TikTokError) -> bool:
         """Return whether a chunk was refused with the word that all of the video is there."""
         size_bytes = self.performance.size_bytes
         return isinstance(torn, UploadOffset) and torn.received_bytes == size_bytes
 
-    def _counts_whole(self, share: ShareStatus) -> bool:
+    def _is_counted_complete(self, share: ShareStatus) -> bool:
         return (share.uploaded_bytes or 0) >= self.performance.size_bytes
 
-    def _denies_whole(self, share: ShareStatus) -> bool:
+    def _is_counted_incomplete(self, share: ShareStatus) -> bool:
         """Return whether the status counts less than all.
 
         It may give the index of the last byte in place of the count.
@@ -396,7 +406,7 @@ class StagingRun:
         there = share.uploaded_bytes
         return there is not None and there < self.performance.size_bytes - 1
 
-    def _drop_address(self, wait: timedelta) -> None:
+    def _abandon_upload_address(self, wait: timedelta) -> None:
         """No more is taken at this address; ask soon what is there, and begin anew if nothing is.
 
         Not at once: all may be there, and the status may lag behind.
@@ -404,12 +414,12 @@ class StagingRun:
         self._write(uploading(self.performance, self._now, upload_address=None))
         self._wait(Waiting.NEW_DRAFT, wait)
 
-    def _bytes_there(self, share: ShareStatus) -> int | None:
+    def _bytes_received(self, share: ShareStatus) -> int | None:
         """Return how many bytes TikTok has of a draft that still lacks some; None: not known to."""
         sending = self.performance.state is State.UPLOADING
-        return share.uploaded_bytes if sending and self._lacks_bytes(share) else None
+        return share.uploaded_bytes if sending and self._awaits_bytes(share) else None
 
-    def _lacks_bytes(self, share: ShareStatus) -> bool:
+    def _awaits_bytes(self, share: ShareStatus) -> bool:
         """Return whether TikTok says that it waits for bytes and has not got all."""
         there = share.uploaded_bytes
         waits_for_bytes = share.state is ShareState.PROCESSING_UPLOAD
@@ -421,12 +431,14 @@ class StagingRun:
         """Ask TikTok what became of the draft; a refusal that is no word about it is for later."""
         publish_id = self.performance.publish_id or ""
         try:
-            return self._with_token(lambda token: self._use.client.status(token, publish_id))
+            return self._with_token(
+                lambda token: self._dependencies.client.status(token, publish_id)
+            )
         except TikTokRefused as error:
             unknown_share = error.cause is Cause.UNKNOWN_SHARE
             # A video that TikTok took whole is not gone because its publish id is not known (now).
             taken_whole = self.performance.state in (State.DELIVERED, State.UNCONFIRMED)
-            no_word = unknown_share and (taken_whole or self._age <= SHARE_KNOWN_WITHIN)
+            no_word = unknown_share and (taken_whole or self._draft_age <= SHARE_VISIBLE_WITHIN)
             if error.cause is not Cause.UNKNOWN and not no_word:
                 raise
             known = ErrorFacts(
@@ -437,25 +449,25 @@ class StagingRun:
     def _follow_draft(self, *, continues: bool = True) -> None:
         """Ask TikTok what became of the draft, for some seconds; then leave it to the schedule."""
         rests = self.performance.state in (State.STAGED, State.UNCONFIRMED)
-        waits: Iterable[float] = () if rests else WATCH
+        waits: Iterable[float] = () if rests else STATUS_POLL_SECONDS
         share = self._ask_status()
-        bytes_there = self._bytes_there(share)
+        bytes_there = self._bytes_received(share)
         if bytes_there is not None:
             # Nothing comes of waiting for bytes that nobody sends.
-            if continues and self._address_lives:
+            if continues and self._can_resume_upload:
                 self._continue_upload(bytes_there)
                 return
             waits = ()
         for wait in waits:
-            if self._settle(share):
+            if self._apply_share_status(share):
                 return
-            self._use.sleep(wait)
+            self._dependencies.sleep(wait)
             share = self._ask_status()
-        if not self._settle(share):
+        if not self._apply_share_status(share):
             self._clear_lapsed_places()
             self._await_arrival(share)
 
-    def _settle(self, share: ShareStatus) -> bool:
+    def _apply_share_status(self, share: ShareStatus) -> bool:
         """Write what TikTok's status says; True when there is nothing more to wait for now."""
         performance, now = self.performance, self._now
         known = {"publish_id": performance.publish_id, "log_id": share.log_id}
@@ -468,7 +480,7 @@ class StagingRun:
                 self._write(
                     changed,
                     self._free_places(performance.places),
-                    *self._use.points.award_bonus(
+                    *self._dependencies.points.award_bonus(
                         performance.owner,
                         performance.posted_bonus,
                         performance.performance_id,
@@ -481,7 +493,7 @@ class StagingRun:
                 logger.info("staged", extra=known)
             case ShareState.FAILED if performance.state not in BEFORE_STAGED:
                 # It was in the inbox, where the member let it go.
-                over = waiting_until(performance, None, None, None)
+                over = with_wait(performance, None, None, None)
                 self._write(over, self._free_places(performance.places))
             case ShareState.FAILED:
                 logger.info("draft failed at TikTok", extra=known)
@@ -494,13 +506,13 @@ class StagingRun:
         """End, or begin anew, after TikTok said that the draft failed."""
         match failure:
             case Reconnect():
-                self._fail("reconnect_required", _RECONNECT, failure)
+                self._end_failed("reconnect_required", _RECONNECT_TEXT, failure)
             case TikTokRefused():
                 self._end_refused(failure)
             case _:
-                self._begin_anew_later()
+                self._restart_later()
 
-    def _end_as_told(self) -> bool:
+    def _end_by_webhook_reason(self) -> bool:
         """End as a webhook told, where TikTok cannot be asked itself; False if none told of it.
 
         Signed by TikTok and of this very draft, it is as good as the status, and there may be
@@ -520,34 +532,34 @@ class StagingRun:
         performance = self.performance
         if performance.state is State.DELIVERED and performance.delivered_at is None:
             # So far only a refused range said that all is there.
-            if self._lacks_bytes(share) and self._denies_whole(share):
-                self._drop_address(BYTES_LAG_WAIT)
+            if self._awaits_bytes(share) and self._is_counted_incomplete(share):
+                self._abandon_upload_address(BYTES_LAG_WAIT)
                 return
-            if self._counts_whole(share):
+            if self._is_counted_complete(share):
                 self._write(delivered(performance, self._now))
         if performance.state is State.UPLOADING and share.uploaded_bytes is not None:
             address_refused = performance.upload_address is None and share.uploaded_bytes == 0
             if share.uploaded_bytes >= performance.size_bytes:
                 self._write(delivered(performance, self._now))
-            elif self._age > UPLOAD_LIFETIME or address_refused:
+            elif self._draft_age > UPLOAD_LIFETIME or address_refused:
                 # The upload address is dead and not all is there: this draft can never arrive.
                 logger.info("draft given up", extra={"publish_id": performance.publish_id})
-                self._begin_anew_later()
+                self._restart_later()
                 return
-        if performance.state in DRAFT_SENT and self._age > ARRIVAL_LIMIT:
-            if performance.state is State.DELIVERED and self._lacks_bytes(share):
-                self._fail("never_arrived", _NEVER_ARRIVED)
+        if performance.state in SENT_STATES and self._draft_age > ARRIVAL_LIMIT:
+            if performance.state is State.DELIVERED and self._awaits_bytes(share):
+                self._end_failed("never_arrived", _NEVER_ARRIVED_TEXT)
             else:
-                self._end_not_found_out(None)
+                self._end_with_outcome_unknown(None)
             return
         dropped = self.performance.state is State.UPLOADING and performance.upload_address is None
-        self._look_again(Waiting.NEW_DRAFT if dropped else None)
+        self._schedule_recheck(Waiting.NEW_DRAFT if dropped else None)
 
     def _clear_lapsed_places(self) -> None:
         """Free places that have lapsed: a member who never posts would find their inbox full."""
         performance = self.performance
         if performance.state is State.STAGED and not performance.place.is_taken_at(self._now):
-            self._use.store.commit([self._free_places(performance.places)])
+            self._dependencies.store.commit([self._free_places(performance.places)])
 
     # --- waiting -----------------------------------------------------------------------------
 
@@ -555,25 +567,25 @@ class StagingRun:
         """Try again later; if TikTok does not say when, ever more seldom, and never all at once."""
         performance = self.performance
         told = error.retry_after_seconds if isinstance(error, TryLater) else None
-        _log("tried again later", error)
-        if performance.state in DRAFT_SENT and self._is_out_of_time:
-            self._end_not_found_out(error)
+        _log_tiktok_error("tried again later", error)
+        if performance.state in SENT_STATES and self._is_out_of_time:
+            self._end_with_outcome_unknown(error)
             return
         lost = isinstance(error, OutcomeUnknown) and performance.state is State.QUEUED
         if lost and performance.attempts == MAX_ATTEMPTS - 1:
-            delay = LAST_DRAFT
+            delay = LAST_DRAFT_AGE
         elif told:
             delay = timedelta(seconds=told)
         else:
             # After a quarter of the time it has taken.
-            waited = self._now - performance.trying_since
-            longest = LONGEST_WAIT_BUSY if _is_busy(error) else LONGEST_WAIT
-            delay = max(LATER, min(waited / 4, longest))
-        delay *= 1 + JITTER * self._use.jitter()
+            waited = self._now - performance.staging_since
+            longest = LONGEST_WAIT_BUSY if _means_tiktok_busy(error) else LONGEST_WAIT
+            delay = max(RETRY_DELAY, min(waited / 4, longest))
+        delay *= 1 + JITTER * self._dependencies.jitter()
         if performance.state in (State.STAGED, State.UNCONFIRMED):
-            self._look_again(None, at_least=delay)
+            self._schedule_recheck(None, at_least=delay)
         else:
-            self._wait(_waiting_after(error), delay)
+            self._wait(_wait_reason_after(error), delay)
 
     def _wait(self, waits_for: Waiting, delay: timedelta) -> None:
         """Go on after `delay`, by a delayed message, or by the clock if that is far off."""
@@ -581,50 +593,56 @@ class StagingRun:
         soon = seconds <= MAX_DELAY_SECONDS
         until = self._now + timedelta(seconds=seconds)
         look_at = until + QUEUED_GRACE if soon else until
-        self._rest(waiting_until(self.performance, waits_for, until, look_at))
+        self._write_wait(with_wait(self.performance, waits_for, until, look_at))
         if soon:
-            self._use.queue.send([self.performance.reference], delay_seconds=seconds)
+            self._dependencies.queue.send([self.performance.reference], delay_seconds=seconds)
 
-    def _look_again(self, waits_for: Waiting | None, *, at_least: timedelta = timedelta()) -> None:
+    def _schedule_recheck(
+        self, waits_for: Waiting | None, *, at_least: timedelta = timedelta()
+    ) -> None:
         """Leave the next look to the clock."""
-        look_at = next_look(self.performance, self._now)
+        look_at = next_check(self.performance, self._now)
         if look_at is not None:
             look_at = max(look_at, self._now + at_least)
-        self._rest(waiting_until(self.performance, waits_for, look_at, look_at))
+        self._write_wait(with_wait(self.performance, waits_for, look_at, look_at))
 
     def _wait_for_account(self, error: NotConnected | Reconnect) -> None:
         """Nothing can be asked: what had no byte sent is held, the rest waits for a webhook."""
         performance = self.performance
         known = error if isinstance(error, TikTokError) else None
-        _log("not connected", known)
+        _log_tiktok_error("not connected", known)
         if performance.state in (State.QUEUED, State.INITIATED):
-            self._hold(known)
+            self._hold_until_reconnected(known)
         elif performance.state in (State.STAGED, State.UNCONFIRMED):
-            self._look_again(Waiting.ACCOUNT)
-        elif self._age > ARRIVAL_LIMIT:
-            self._end_not_found_out(known)
+            self._schedule_recheck(Waiting.ACCOUNT)
+        elif self._draft_age > ARRIVAL_LIMIT:
+            self._end_with_outcome_unknown(known)
         else:
-            self._look_again(Waiting.ACCOUNT)
+            self._schedule_recheck(Waiting.ACCOUNT)
 
-    def _hold(self, error: TikTokError | None) -> None:
+    def _hold_until_reconnected(self, error: TikTokError | None) -> None:
         """Wait for the member's account within the activity's time; not for one they removed."""
         performance = self.performance
-        state = self._use.accounts.account_state(performance.program_id, performance.member_id)
+        state = self._dependencies.accounts.account_state(
+            performance.program_id, performance.member_id
+        )
         if state is TikTokState.CONNECTED:
             # Connected since, perhaps to another TikTok account: that one knows of no draft.
-            self._begin_anew_later(LATER)
+            self._restart_later(RETRY_DELAY)
         elif state is None or not self._may_be_held:
-            self._fail("reconnect_required", _RECONNECT, error)
+            self._end_failed("reconnect_required", _RECONNECT_TEXT, error)
         else:
-            self._rest(held(performance, self._now))
+            self._write_wait(held(performance, self._now))
             logger.info("held until reconnected")
 
     @property
     def _may_be_held(self) -> bool:
         performance, now = self.performance, self._now
-        if performance.held_at is not None and now - performance.held_at >= HELD_LIMIT:
+        if performance.held_at is not None and now - performance.held_at >= MAX_HELD_TIME:
             return False
-        activity = self._use.activities.activity(performance.program_id, performance.activity_id)
+        activity = self._dependencies.activities.activity(
+            performance.program_id, performance.activity_id
+        )
         if activity is None:
             return False
         # An activity under trial may not have started yet.
@@ -634,44 +652,44 @@ class StagingRun:
     # --- ends --------------------------------------------------------------------------------
 
     def _end_refused(self, error: TikTokRefused) -> None:
-        if error.is_for_the_owner:
+        if error.needs_owner:
             log_alarm("TikTokAppRefused", "TikTok refuses this app", told=str(error))
             self._wait_for_tiktok(error)
         else:
-            self._fail(error.cause.value, error.cause.words, error)
+            self._end_failed(error.cause.value, error.cause.words, error)
 
-    def _end_not_found_out(self, error: TikTokError | None) -> None:
+    def _end_with_outcome_unknown(self, error: TikTokError | None) -> None:
         """End what cannot be found out: if TikTok took every byte, it is probably in the inbox."""
         if self.performance.state is State.UPLOADING:
-            self._fail("unconfirmed", _UNKNOWN, error)
+            self._end_failed("unconfirmed", _UNKNOWN_TEXT, error)
         else:
             self._write(unconfirmed(self.performance, self._now))
-            _log("probably in the inbox", error)
+            _log_tiktok_error("probably in the inbox", error)
 
-    def _fail(self, failure: str, reason: str, error: TikTokError | None = None) -> None:
+    def _end_failed(self, failure: str, reason: str, error: TikTokError | None = None) -> None:
         """End a performance for good: points taken back, the activity back in the feed."""
         performance = self.performance
         if performance.state not in BEFORE_STAGED:
             # It lies in the inbox already: only TikTok's webhook can tell more.
-            self._stop_looking()
+            self._stop_rechecking()
             return
         # Of what TikTok may still have it is not known that it takes no place.
         no_draft = performance.attempts == 0 or isinstance(error, TikTokRefused | InboxFull)
         self._write(
             failed(performance, failure, reason, self._now),
             *([self._free_places(performance.places)] if no_draft else ()),
-            *self._undone(failure, reason),
+            *self._compensation_parts(failure, reason),
         )
-        _log("staging failed", error, failure=failure)
+        _log_tiktok_error("staging failed", error, failure=failure)
 
-    def _undone(self, failure: str, reason: str) -> Sequence[Part]:
+    def _compensation_parts(self, failure: str, reason: str) -> Sequence[Part]:
         """Parts: take back what performing brought, and why; a trial brought nothing."""
         performance = self.performance
         if performance.trial:
             return ()
         owner, performance_id = performance.owner, performance.performance_id
         return (
-            *self._use.points.take_back(
+            *self._dependencies.points.take_back(
                 owner,
                 performance.points,
                 performance_id,
@@ -679,7 +697,7 @@ class StagingRun:
                 reason=reason,
                 failure=failure,
             ),
-            self._use.marks.unmark(owner, performance.activity_id, performance_id),
+            self._dependencies.marks.unmark(owner, performance.activity_id, performance_id),
             act(
                 Kind.POINTS_TAKEN_BACK,
                 performance.program_id,
@@ -697,51 +715,55 @@ class StagingRun:
 
     def _write(self, after: Performance, *also: Part) -> None:
         """Write a step together with what goes with it. Raises `Conflict`."""
-        self._use.store.commit(
-            [self._use.store.change(self.performance, after, self._lease), *also]
+        self._dependencies.store.commit(
+            [self._dependencies.store.change(self.performance, after, self._lease), *also]
         )
         self.performance = after
 
-    def _rest(self, after: Performance) -> None:
+    def _write_wait(self, after: Performance) -> None:
         """Write when to go on. Raises `Conflict`, also if that was brought forward meanwhile."""
-        if not self._use.store.schedule_next_step(self.performance, after, self._lease):
+        if not self._dependencies.store.schedule_next_step(self.performance, after, self._lease):
             raise Conflict
         self.performance = after
 
-    def _stop_looking(self) -> None:
-        self._rest(waiting_until(self.performance, None, None, None))
+    def _stop_rechecking(self) -> None:
+        self._write_wait(with_wait(self.performance, None, None, None))
 
     def _count_place(self, place: InboxPlace) -> Part:
         performance = self.performance
-        return self._use.places.record_place(performance.program_id, performance.member_id, place)
+        return self._dependencies.places.record_place(
+            performance.program_id, performance.member_id, place
+        )
 
     def _free_places(self, places: Collection[InboxPlace]) -> Part:
         performance = self.performance
-        return self._use.places.free_places(performance.program_id, performance.member_id, places)
+        return self._dependencies.places.free_places(
+            performance.program_id, performance.member_id, places
+        )
 
     @property
     def _now(self) -> datetime:
-        return self._use.clock.now()
+        return self._dependencies.clock.now()
 
     @property
-    def _age(self) -> timedelta:
+    def _draft_age(self) -> timedelta:
         """How old its draft is, however long it had waited before."""
         return self._now - (self.performance.initiated_at or self.performance.queued_at)
 
 
-def _is_busy(error: TikTokError) -> bool:
+def _means_tiktok_busy(error: TikTokError) -> bool:
     if isinstance(error, TikTokRefused):
         return error.cause is Cause.APP_USER_CAP
     return isinstance(error, TryLater) and error.is_rate_limit
 
 
-def _waiting_after(error: TikTokError) -> Waiting:
+def _wait_reason_after(error: TikTokError) -> Waiting:
     if isinstance(error, TikTokRefused):
         return Waiting.TIKTOK_APP
-    return Waiting.TIKTOK_BUSY if _is_busy(error) else Waiting.TIKTOK_DOWN
+    return Waiting.TIKTOK_BUSY if _means_tiktok_busy(error) else Waiting.TIKTOK_DOWN
 
 
-def _log(what: str, error: TikTokError | None, **facts: object) -> None:
+def _log_tiktok_error(what: str, error: TikTokError | None, **facts: object) -> None:
     """Log with what TikTok's support asks for, where there is anything to ask about."""
     known = {"tiktok": error.code, "log_id": error.log_id} if error else {}
     logger.info(what, extra={**known, **facts})

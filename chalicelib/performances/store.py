@@ -37,18 +37,18 @@ from chalicelib.foundation.table import (
 from chalicelib.foundation.values import dataclass
 from chalicelib.performances.model import (
     Acknowledgement,
-    Counted,
     Performance,
+    PostCounts,
     Reference,
     State,
     Waiting,
 )
 from chalicelib.programs.model import ContentDisclosure, owner_key
 
-_UNFINISHED = "unfinished"
-_COUNTS = "counts"
+_UNFINISHED_KEY = "unfinished"
+_COUNTS_KEY = "counts"
 
-CLOCKS_DIFFER = timedelta(seconds=1)
+MAX_CLOCK_DIFFERENCE = timedelta(seconds=1)
 """By so much a message may come before its time is reached here."""
 
 
@@ -169,16 +169,16 @@ class PerformanceItem(StampedModel):
             counted=self._counted(),
         )
 
-    def _counted(self) -> Counted | None:
+    def _counted(self) -> PostCounts | None:
         at, views = self.counted_at, self.attribute_values.get("views")
         if not at:
             return None
         if views is None:
-            return Counted(at, None)
+            return PostCounts(at, None)
         likes, comments, shares = (
             int(each or 0) for each in (self.likes, self.comments, self.shares)
         )
-        return Counted(at, int(views), likes, comments, shares, self.post_link)
+        return PostCounts(at, int(views), likes, comments, shares, self.post_link)
 
     def _acknowledgement(self) -> Acknowledgement | None:
         version, language = self.disclosure_version, self.disclosure_language
@@ -188,9 +188,11 @@ class PerformanceItem(StampedModel):
         return Acknowledgement(version, language, self.disclosure_text, at)
 
 
-_APART = frozenset({"text", "asked", "acknowledged", "counted"})
+_SEPARATE_FIELDS = frozenset({"text", "asked", "acknowledged", "counted"})
 """Fields that are models themselves, whose own fields the table stores."""
-_STORED = tuple(each.name for each in fields(Performance) if each.name not in _APART)
+_STORED_FIELDS = tuple(
+    each.name for each in fields(Performance) if each.name not in _SEPARATE_FIELDS
+)
 """The attributes that the table stores under their name in the model."""
 
 
@@ -202,7 +204,7 @@ class PerformanceStore(Store):
         asked, evidence = performance.asked, performance.acknowledged
         item = PerformanceItem(
             performance.owner,
-            **to_attributes(performance, PerformanceItem, apart=_APART),
+            **to_attributes(performance, PerformanceItem, apart=_SEPARATE_FIELDS),
             caption=performance.text.caption,
             hashtags=list(performance.text.hashtags) or None,
             disclosure=performance.text.disclosure,
@@ -212,7 +214,7 @@ class PerformanceStore(Store):
             disclosure_language=evidence.language if evidence else None,
             disclosure_text=evidence.text if evidence else None,
             disclosure_acknowledged_at=evidence.at if evidence else None,
-            unfinished_in=_UNFINISHED,
+            unfinished_in=_UNFINISHED_KEY,
         )
         return Put(item, PerformanceItem.performance_id.does_not_exist(), Conflict)
 
@@ -261,7 +263,7 @@ class PerformanceStore(Store):
         item = _item(reference)
         free = PerformanceItem.leased_until.does_not_exist() | (PerformanceItem.leased_until < now)
         due = PerformanceItem.waits_until.does_not_exist() | (
-            PerformanceItem.waits_until <= now + CLOCKS_DIFFER
+            PerformanceItem.waits_until <= now + MAX_CLOCK_DIFFERENCE
         )
         actions: list[Action] = [
             PerformanceItem.lease.set(lease),
@@ -293,8 +295,8 @@ class PerformanceStore(Store):
         The stored state and draft must be those of `before`, and the lease still the worker's.
         Without a lease (a webhook) state and draft alone decide.
         """
-        actions = _differences(before, after) or [PerformanceItem.state.set(after.state)]
-        return Update(_item(before.reference), actions, _same(before, lease))
+        actions = _change_actions(before, after) or [PerformanceItem.state.set(after.state)]
+        return Update(_item(before.reference), actions, _is_unchanged(before, lease))
 
     def schedule_next_step(self, before: Performance, after: Performance, lease: str) -> bool:
         """Write when to go on with a performance, as `change` does, in one cheaper write.
@@ -308,8 +310,8 @@ class PerformanceStore(Store):
             if before.brought_forward_at
             else brought.does_not_exist()
         )
-        actions = _differences(before, after)
-        condition = _same(before, lease) & as_known
+        actions = _change_actions(before, after)
+        condition = _is_unchanged(before, lease) & as_known
         return not actions or self._database.update(_item(before.reference), actions, condition)
 
     def bring_forward(
@@ -327,18 +329,18 @@ class PerformanceStore(Store):
         if waits_for:
             condition &= PerformanceItem.waits_for == waits_for
         try:
-            return self._database.update(_item(reference), _forward(now), condition)
+            return self._database.update(_item(reference), _bring_forward_actions(now), condition)
         except PynamoDBException as error:
             raise WaitNotEnded from error
 
-    def note_told_reason(self, performance: Performance, reason: str, now: datetime) -> bool:
+    def note_failure_reason(self, performance: Performance, reason: str, now: datetime) -> bool:
         """Note why its draft failed, as a webhook told, and end its wait.
 
         False if the state or the draft changed meanwhile.
         """
-        actions = [PerformanceItem.told_reason.set(reason), *_forward(now)]
+        actions = [PerformanceItem.told_reason.set(reason), *_bring_forward_actions(now)]
         return self._database.update(
-            _item(performance.reference), actions, _same(performance, None)
+            _item(performance.reference), actions, _is_unchanged(performance, None)
         )
 
     def note_shared(self, performance: Performance, shared_at: datetime | None) -> bool:
@@ -354,20 +356,20 @@ class PerformanceStore(Store):
     def note_post(self, performance: Performance, post_id: str, count_at: datetime | None) -> bool:
         """Note the first public post of it, and when to read its views; False if one is known."""
         post = PerformanceItem.post_id
-        actions = [post.set(post_id), *_count_next(count_at)]
+        actions = [post.set(post_id), *_next_count_actions(count_at)]
         unknown = PerformanceItem.performance_id.exists() & post.does_not_exist()
         return self._database.update(_item(performance.reference), actions, unknown)
 
-    def due_counts(self, now: datetime) -> Iterator["Due"]:
+    def due_counts(self, now: datetime) -> Iterator["DueCount"]:
         """Yield posts whose views are to be read by now, one of each program in turn."""
         found = self._database.query(
             PerformanceItem,
-            _COUNTS,
+            _COUNTS_KEY,
             CountsIndex.count_at <= now,
             index=PerformanceItem.counts_index,
         )
         due = (
-            Due(
+            DueCount(
                 Reference(
                     each.program_id, each.member_id, each.performance_id, each.correlation_id
                 ),
@@ -381,7 +383,9 @@ class PerformanceStore(Store):
         )
         return take_turns(due, lambda each: each.reference.program_id, now)
 
-    def record_counts(self, due: "Due", counted: Counted, count_at: datetime | None) -> Update:
+    def record_counts(
+        self, due: "DueCount", counted: PostCounts, count_at: datetime | None
+    ) -> Update:
         """Part: write what was counted of a post, and when to read it next.
 
         Raises `Conflict` if it was counted later than that, or nothing of it is to be read.
@@ -395,7 +399,7 @@ class PerformanceStore(Store):
             PerformanceItem.post_link.set(counted.link)
             if counted.link
             else PerformanceItem.post_link.remove(),
-            *_count_next(count_at),
+            *_next_count_actions(count_at),
         ]
         earlier = PerformanceItem.counted_at.does_not_exist() | (
             PerformanceItem.counted_at < counted.at
@@ -403,17 +407,19 @@ class PerformanceStore(Store):
         same = (PerformanceItem.post_id == due.post_id) & PerformanceItem.counts_in.exists()
         return Update(_item(due.reference), actions, same & earlier)
 
-    def count_later(self, due: "Due", count_at: datetime | None) -> bool:
+    def count_later(self, due: "DueCount", count_at: datetime | None) -> bool:
         """Move the next reading of a post's views; None: they are not read any more."""
         same = (PerformanceItem.post_id == due.post_id) & (PerformanceItem.count_at == due.count_at)
-        return self._database.update(_item(due.reference), _count_next(count_at), same)
+        return self._database.update(_item(due.reference), _next_count_actions(count_at), same)
 
     def begin_counting(self, performance: Performance, count_at: datetime) -> bool:
         """Have the views of a known post read from an instant on."""
         known = (PerformanceItem.post_id == performance.post_id) & (
             PerformanceItem.counts_in.does_not_exist()
         )
-        return self._database.update(_item(performance.reference), _count_next(count_at), known)
+        return self._database.update(
+            _item(performance.reference), _next_count_actions(count_at), known
+        )
 
     def forget_counts(self, performance: Performance, now: datetime) -> bool:
         """Remove what was counted of a post, and read no more of it; False if nothing is left.
@@ -427,7 +433,7 @@ class PerformanceStore(Store):
             PerformanceItem.shares,
             PerformanceItem.post_link,
         )
-        actions: list[Action] = [*_count_next(None), *(each.remove() for each in gone)]
+        actions: list[Action] = [*_next_count_actions(None), *(each.remove() for each in gone)]
         if performance.counted and performance.counted.views is not None:
             after = performance.counted.at + timedelta(microseconds=1)
             actions.append(PerformanceItem.counted_at.set(max(now, after)))
@@ -447,7 +453,7 @@ class PerformanceStore(Store):
         """Yield performances to be looked at by now, one of each program in turn."""
         found = self._database.query(
             PerformanceItem,
-            _UNFINISHED,
+            _UNFINISHED_KEY,
             UnfinishedIndex.look_at <= now,
             index=PerformanceItem.unfinished_index,
         )
@@ -459,7 +465,7 @@ class PerformanceStore(Store):
 
 
 @dataclass(frozen=True)
-class Due:
+class DueCount:
     """A post whose views are to be read, as the index knows it."""
 
     reference: Reference
@@ -469,10 +475,10 @@ class Due:
     count_at: datetime
 
 
-def _count_next(count_at: datetime | None) -> list[Action]:
+def _next_count_actions(count_at: datetime | None) -> list[Action]:
     if count_at is None:
         return [PerformanceItem.counts_in.remove(), PerformanceItem.count_at.remove()]
-    return [PerformanceItem.counts_in.set(_COUNTS), PerformanceItem.count_at.set(count_at)]
+    return [PerformanceItem.counts_in.set(_COUNTS_KEY), PerformanceItem.count_at.set(count_at)]
 
 
 def _item(reference: Reference) -> PerformanceItem:
@@ -480,7 +486,7 @@ def _item(reference: Reference) -> PerformanceItem:
     return PerformanceItem(owner, reference.performance_id)
 
 
-def _same(performance: Performance, lease: str | None) -> Condition:
+def _is_unchanged(performance: Performance, lease: str | None) -> Condition:
     """Require the stored performance to have the same state, draft and lease."""
     publish_id = PerformanceItem.publish_id
     condition: Condition = PerformanceItem.state == performance.state
@@ -492,9 +498,9 @@ def _same(performance: Performance, lease: str | None) -> Condition:
     return condition & (PerformanceItem.lease == lease) if lease else condition
 
 
-def _differences(before: Performance, after: Performance) -> list[Action]:
+def _change_actions(before: Performance, after: Performance) -> list[Action]:
     actions: list[Action] = []
-    for name in _STORED:
+    for name in _STORED_FIELDS:
         value = getattr(after, name)
         if value == getattr(before, name):
             continue
@@ -502,16 +508,16 @@ def _differences(before: Performance, after: Performance) -> list[Action]:
         actions.append(attribute.remove() if value is None else attribute.set(value))
     if (before.look_at is None) is not (after.look_at is None):
         unfinished = PerformanceItem.unfinished_in
-        actions.append(unfinished.set(_UNFINISHED) if after.look_at else unfinished.remove())
+        actions.append(unfinished.set(_UNFINISHED_KEY) if after.look_at else unfinished.remove())
     if after.count_at and not before.count_at:
-        actions.append(PerformanceItem.counts_in.set(_COUNTS))
+        actions.append(PerformanceItem.counts_in.set(_COUNTS_KEY))
     return actions
 
 
-def _forward(now: datetime) -> list[Action]:
+def _bring_forward_actions(now: datetime) -> list[Action]:
     return [
         PerformanceItem.brought_forward_at.set(now),
         PerformanceItem.waits_until.remove(),
         PerformanceItem.look_at.set(now),
-        PerformanceItem.unfinished_in.set(_UNFINISHED),
+        PerformanceItem.unfinished_in.set(_UNFINISHED_KEY),
     ]

@@ -25,7 +25,7 @@ TIME_RESERVE = timedelta(seconds=10)
 COUNTING_RESERVE = timedelta(seconds=100)
 """Longer than one member's posts can take, waiting for another's refresh and then for TikTok."""
 
-SENDING = timedelta(seconds=15)
+SENDING_RESERVE = timedelta(seconds=15)
 """Time that following up leaves to sends that waited for their connection."""
 
 
@@ -78,10 +78,10 @@ def sync_views(counts: "PostStatistics", *, offered: bool, context: Any) -> int:
     logger.clear_state()
     is_late = late(context, COUNTING_RESERVE)
     try:
-        followed = counts.follow_consents(is_late)
+        followed = counts.apply_changed_consents(is_late)
         logger.info("consents followed", extra={"followed": followed})
     finally:
-        counted = counts.count_due(is_late) if offered else 0
+        counted = counts.read_due_counts(is_late) if offered else 0
         logger.info("views read", extra={"counted": counted})
     return counted
 
@@ -90,7 +90,7 @@ def resume_overdue(
     overdue: "OverdueRequeuer", connections: "ConnectionService", context: Any
 ) -> int:
     """Move on whatever should have moved by itself."""
-    queued = overdue.requeue_overdue(late(context, TIME_RESERVE + SENDING))
+    queued = overdue.requeue_overdue(late(context, TIME_RESERVE + SENDING_RESERVE))
     sent = connections.send_pending(late(context, TIME_RESERVE))
     logger.info("followed up", extra={"queued": queued, "sent": sent})
     return queued + sent

@@ -17,7 +17,7 @@ from chalicelib.foundation.problems import Problem, ProblemCode, not_found
 from chalicelib.foundation.values import dataclass
 from chalicelib.points.board_store import AlreadyCounted, BoardStore, BuildLease, LeaseLost
 from chalicelib.points.events import LedgerEntryAdded
-from chalicelib.points.model import EntryKind, LedgerEntry, Source, SourceKind, award_id
+from chalicelib.points.model import EntryKind, LedgerEntry, Source, SourceKind, award_entry_id
 from chalicelib.points.periods import (
     Period,
     PeriodSpan,
@@ -25,20 +25,20 @@ from chalicelib.points.periods import (
     day_of,
     ends_at,
     span_of,
-    spans_of,
+    spans_of_day,
 )
 from chalicelib.points.problems import PointProblem
 from chalicelib.points.ranking import (
+    BoardHead,
     BoardPage,
-    Head,
-    Ranked,
+    RankedRow,
     Row,
-    head_of,
-    label_of,
+    build_board,
     last_rows,
     page_of_member,
-    page_of_place,
-    points_in,
+    page_of_sort_key,
+    points_of_member,
+    row_label,
     rows_around,
 )
 from chalicelib.points.store import PointStore
@@ -49,7 +49,7 @@ RUN_SECONDS = 60
 """After this a run begins no further program: the next run is there by then."""
 LEASE_DURATION = timedelta(seconds=150)
 """Longer than the function may take, so that whatever holds a lapsed one is dead."""
-DAYS_AHEAD = timedelta(days=2)
+COUNT_AHEAD = timedelta(days=2)
 """No two zones show dates further apart: there are 26 hours between them."""
 _READ_ATTEMPTS = 3
 
@@ -87,20 +87,20 @@ class EntryCounter:
         that fails today would leave this week with less than nothing, and last week with points
         that were never earned.
         """
-        day = self._day(program_id, member_id, entry, zone)
+        day = self._counting_day(program_id, member_id, entry, zone)
         try:
             self._boards.count(program_id, member_id, entry, day)
         except AlreadyCounted:
-            noted = self._boards.counted_on(program_id, member_id, entry.entry_id)
+            noted = self._boards.day_counted(program_id, member_id, entry.entry_id)
             return noted or day
         return day
 
-    def _day(
+    def _counting_day(
         self, program_id: str, member_id: str, entry: LedgerEntry, zone: Callable[[str], str]
     ) -> date:
         if entry.kind is EntryKind.REVERSAL:
             owner = owner_key(program_id, member_id)
-            award = self._points.entry(owner, award_id(entry.source.source_id))
+            award = self._points.entry(owner, award_entry_id(entry.source.source_id))
             if award is not None:
                 return self.count(program_id, member_id, award, zone)
         return day_of(entry.made_at, zone(program_id))
@@ -202,7 +202,7 @@ class LeaderboardBuilder:
             return False
         mark, left = taken
         try:
-            self._make(mark, left, now, anew=anew)
+            self._build_board(mark, left, now, anew=anew)
         except LeaseLost:
             logger.warning("boards were taken over", extra={"program_id": program_id})
             return False
@@ -212,63 +212,67 @@ class LeaderboardBuilder:
         self._boards.finish(mark, now)
         return True
 
-    def _make(self, mark: BuildLease, left: str | None, now: datetime, *, anew: bool) -> None:
+    def _build_board(
+        self, mark: BuildLease, left: str | None, now: datetime, *, anew: bool
+    ) -> None:
         program = self._programs.program(mark.program_id)
         if program is None or not program.leaderboard:
             return  # switched on again, the program's own change makes them due
         names, written = self.names(program), 0
-        for span in spans_of(day_of(now, program.time_zone)):
+        for span in spans_of_day(day_of(now, program.time_zone)):
             before = self._boards.head(program.program_id, span.period)
             if left:
-                self._clear(program.program_id, span.period, left, before)
+                self._remove_unread_pages(program.program_id, span.period, left, before)
             rows = board_rows(dict(self._boards.scores(program.program_id, span.key)), names)
-            known = Head(version=before.version) if anew else before
-            made, fresh = head_of(span.key, rows, known, mark.run)
-            if made.shows_what(before):
+            known = BoardHead(version=before.version) if anew else before
+            made, fresh = build_board(span.key, rows, known, mark.run)
+            if made.shows_same_as(before):
                 continue
             gone = tuple(sorted(before.page_ids() - made.page_ids()))
             if before.retired:
-                self._boards.drop_pages(program.program_id, span.period, before.retired)
+                self._boards.remove_pages(program.program_id, span.period, before.retired)
             self._boards.put_pages(program.program_id, span.period, fresh)
             self._boards.put_head(mark, span.period, replace(made, retired=gone))
             written += 1 + len(fresh)
-        if self._counted_ahead(program, now):
+        if self._counts_in_coming_span(program, now):
             self._marks.mark({program.program_id})  # so this run's end leaves it due
         logger.info("boards made", extra={"program_id": program.program_id, "written": written})
 
-    def _counted_ahead(self, program: Program, now: datetime) -> bool:
+    def _counts_in_coming_span(self, program: Program, now: datetime) -> bool:
         """Return whether something counts in a span that begins within the next hours.
 
         A zone changed to one further west makes it yesterday again for what is counted already.
         No other change need come before that span begins, so its boards stay due until then.
         """
         today = day_of(now, program.time_zone)
-        spans = {*spans_of(today + DAYS_AHEAD)} - {*spans_of(today)}
+        spans = {*spans_of_day(today + COUNT_AHEAD)} - {*spans_of_day(today)}
         return any(
             next(iter(self._boards.scores(program.program_id, span.key)), None) for span in spans
         )
 
-    def _clear(self, program_id: str, period: Period, left: str, head: Head) -> None:
+    def _remove_unread_pages(
+        self, program_id: str, period: Period, left: str, head: BoardHead
+    ) -> None:
         """Remove what a run that never ended wrote and no reader can have seen."""
         found = set(self._boards.pages_of_run(program_id, period, left))
-        self._boards.drop_pages(program_id, period, found - head.page_ids())
+        self._boards.remove_pages(program_id, period, found - head.page_ids())
 
     def names(self, program: Program) -> dict[str, str]:
         """Return the labels of the members who appear on the program's boards, by id."""
         labels: dict[str, str] = {}
         for member in self._programs.members(program.program_id):
-            label = _label(program, member)
+            label = _row_label(program, member)
             if member.status is MemberStatus.ACTIVE and label is not None:
                 labels[member.member_id] = label
         return labels
 
 
-def _label(program: Program, member: Member | Caller) -> str | None:
+def _row_label(program: Program, member: Member | Caller) -> str | None:
     """Return the label of a member's row; None for one who does not appear."""
     if member.role is Role.MANAGER and not program.managers_on_leaderboard:
         return None
     names = program.names_on_leaderboard
-    return label_of(member.name, member.alias, member.shown_as, names=names)
+    return row_label(member.name, member.alias, member.shown_as, names=names)
 
 
 def board_rows(scores: Mapping[str, int], names: Mapping[str, str]) -> list[Row]:
@@ -278,16 +282,16 @@ def board_rows(scores: Mapping[str, int], names: Mapping[str, str]) -> list[Row]
         for member_id, points in scores.items()
         if points > 0 and member_id in names
     ]
-    return sorted(rows, key=lambda row: row.place)
+    return sorted(rows, key=lambda row: row.sort_key)
 
 
 @dataclass(frozen=True)
-class OwnPlace:
+class OwnRank:
     """A member's own place and those around it; without points, after all who have some."""
 
     rank: int
     points: int
-    around: tuple[Ranked, ...]
+    around: tuple[RankedRow, ...]
 
 
 @dataclass(frozen=True)
@@ -300,11 +304,11 @@ class Board:
     ends_at: datetime | None
     as_of: datetime
     count: int
-    top: tuple[Ranked, ...]
-    own: OwnPlace | None
+    top: tuple[RankedRow, ...]
+    own: OwnRank | None
 
 
-class _Replaced(Exception):
+class _BoardReplaced(Exception):
     """Two newer boards have come since the head was read; or the board is damaged."""
 
 
@@ -321,7 +325,7 @@ class LeaderboardReader:
         for _ in range(_READ_ATTEMPTS):
             try:
                 return self._read(caller, period)
-            except _Replaced:
+            except _BoardReplaced:
                 continue
         raise Problem(ProblemCode.UNAVAILABLE, "The leaderboard keeps changing. Try again.")
 
@@ -342,8 +346,8 @@ class LeaderboardReader:
         now = self._clock.now()
         span = span_of(period, day_of(now, program.time_zone))
         if head is None or head.key != span.key:
-            head = Head(span.key)  # of this span nothing is on a board yet
-        label = _label(program, caller)
+            head = BoardHead(span.key)  # of this span nothing is on a board yet
+        label = _row_label(program, caller)
         everlasting = period is Period.ALL_TIME
         return Board(
             span=span,
@@ -353,30 +357,32 @@ class LeaderboardReader:
             as_of=since or now,
             count=head.count,
             top=head.top,
-            own=None if label is None else self._own(caller, label, period, head),
+            own=None if label is None else self._own_rank(caller, label, period, head),
         )
 
-    def _own(self, caller: Caller, label: str, period: Period, head: Head) -> OwnPlace:
+    def _own_rank(self, caller: Caller, label: str, period: Period, head: BoardHead) -> OwnRank:
         told, points = page_of_member(head, caller.member_id), None
         if told:
-            points = points_in(self._content(caller, period, told), caller.member_id)
+            points = points_of_member(self._page_content(caller, period, told), caller.member_id)
         if points is None:
-            last: list[Ranked] = []
+            last: list[RankedRow] = []
             if head.ranks:
-                last = last_rows(head, self._content(caller, period, head.ranks[-1]))
-            mine = Ranked(head.count + 1, Row(caller.member_id, 0, label))
-            return OwnPlace(mine.rank, 0, (*last, mine))
+                last = last_rows(head, self._page_content(caller, period, head.ranks[-1]))
+            mine = RankedRow(head.count + 1, Row(caller.member_id, 0, label))
+            return OwnRank(mine.rank, 0, (*last, mine))
         place = (-points, caller.member_id)
-        page = page_of_place(head, place)
-        near = rows_around(head, page, self._content(caller, period, page), place) if page else []
+        page = page_of_sort_key(head, place)
+        near = (
+            rows_around(head, page, self._page_content(caller, period, page), place) if page else []
+        )
         found = next((each for each in near if each.row.member_id == caller.member_id), None)
         if found is None:
             logger.error("a board contradicts itself", extra={"period": period.value})
-            raise _Replaced
-        return OwnPlace(found.rank, points, tuple(near))
+            raise _BoardReplaced
+        return OwnRank(found.rank, points, tuple(near))
 
-    def _content(self, caller: Caller, period: Period, page: BoardPage) -> bytes:
+    def _page_content(self, caller: Caller, period: Period, page: BoardPage) -> bytes:
         content = self._boards.page(caller.program_id, period, page.page_id)
         if content is None:
-            raise _Replaced
+            raise _BoardReplaced
         return content

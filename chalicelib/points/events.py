@@ -7,7 +7,7 @@ from chalicelib.foundation.events import Change, Event, Payload
 from chalicelib.foundation.values import dataclass
 from chalicelib.points.model import EntryKind
 
-_ENTRIES = "entry#"
+_ENTRY_PREFIX = "entry#"
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class PointsAdjusted(Payload):
 def events_of(change: Change) -> Sequence[Event[Any]]:
     """Derive events from a change of the points table; totals follow from the entries."""
     after = change.after
-    if change.before or not str(after.get("item", "")).startswith(_ENTRIES):
+    if change.before or not str(after.get("item", "")).startswith(_ENTRY_PREFIX):
         return ()
     program_id, _, member_id = after["owner"].partition("/")
     added = LedgerEntryAdded(
         member_id=member_id,
-        entry_id=after["item"].removeprefix(_ENTRIES),
+        entry_id=after["item"].removeprefix(_ENTRY_PREFIX),
         kind=after["kind"],
         points=int(after["points"]),
         source_kind=after["source_kind"],

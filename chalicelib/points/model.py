@@ -6,16 +6,16 @@ from enum import StrEnum
 
 from chalicelib.foundation.values import dataclass
 
-_NAMED = 3
+_MAX_NAMED = 3
 
-MAX_REASON = 300
-MAX_ABOUT = 200
+MAX_REASON_LENGTH = 300
+MAX_ABOUT_LENGTH = 200
 """How much of an activity's instructions a ledger entry keeps."""
 MAX_AMOUNT = 1_000_000
 """How many points a manager may give or take at once (product rule)."""
 
 
-def in_words(points: int) -> str:
+def points_phrase(points: int) -> str:
     """Return a number of points as sentences have it."""
     return f"{points:,} point{'' if points == 1 else 's'}"
 
@@ -37,7 +37,9 @@ class EntryKind(StrEnum):
     REFUND = "refund"
 
 
-EARNING = frozenset({EntryKind.AWARD, EntryKind.REVERSAL, EntryKind.BONUS, EntryKind.ADJUSTMENT})
+EARNING_KINDS = frozenset(
+    {EntryKind.AWARD, EntryKind.REVERSAL, EntryKind.BONUS, EntryKind.ADJUSTMENT}
+)
 """Kinds that count as earned, or take back what was earned; spending and refunds do not."""
 
 
@@ -80,7 +82,7 @@ class LedgerEntry:
     @property
     def earned(self) -> int:
         """The entry's addition to earned points; spending changes them in neither direction."""
-        return self.points if self.kind in EARNING else 0
+        return self.points if self.kind in EARNING_KINDS else 0
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,8 @@ class CountDifference:
     days: Mapping[str, date]
 
     def __str__(self) -> str:
-        named = ", ".join(sorted(self.days)[:_NAMED])
-        more = f" and {len(self.days) - _NAMED} more" if len(self.days) > _NAMED else ""
+        named = ", ".join(sorted(self.days)[:_MAX_NAMED])
+        more = f" and {len(self.days) - _MAX_NAMED} more" if len(self.days) > _MAX_NAMED else ""
         return f"{self.member_id}: not noted as counted: {named}{more}"
 
 
@@ -170,7 +172,7 @@ class SizeDifference:
 Finding = TotalsDifference | ScoreDifference | CountDifference | PlaceDifference | SizeDifference
 
 
-def totals_of(entries: Iterable[LedgerEntry]) -> Totals:
+def sum_entries(entries: Iterable[LedgerEntry]) -> Totals:
     """Add a ledger up."""
     balance = earned = 0
     for entry in entries:
@@ -184,11 +186,11 @@ def entry_id_of(source_id: str, kind: EntryKind) -> str:
     return f"{source_id}#{kind.value}"
 
 
-def award_id(performance_id: str) -> str:
+def award_entry_id(performance_id: str) -> str:
     """Name the entry that awards a performance."""
     return entry_id_of(performance_id, EntryKind.AWARD)
 
 
 def shorten(text: str) -> str:
     """Return a text as a ledger entry keeps it."""
-    return text if len(text) <= MAX_ABOUT else text[: MAX_ABOUT - 1].rstrip() + "…"
+    return text if len(text) <= MAX_ABOUT_LENGTH else text[: MAX_ABOUT_LENGTH - 1].rstrip() + "…"

@@ -14,7 +14,7 @@ from chalicelib.foundation.values import dataclass
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
-_FURTHEST = timedelta(hours=26)
+_MAX_ZONE_OFFSET = timedelta(hours=26)
 """No wall clock is further from UTC, nor moved by more within a night."""
 
 
@@ -62,7 +62,7 @@ def span_of(period: Period, day: date) -> PeriodSpan:
     return PeriodSpan(period, first, last)
 
 
-def spans_of(day: date) -> tuple[PeriodSpan, ...]:
+def spans_of_day(day: date) -> tuple[PeriodSpan, ...]:
     """Return one span of each period: those that something of this day counts in."""
     return tuple(span_of(period, day) for period in Period)
 
@@ -87,7 +87,7 @@ def begins_at(day: date, time_zone: str) -> datetime:
     """
     zone = ZoneInfo(time_zone)
     middle = datetime.combine(day, time(), UTC)
-    before, after = middle - _FURTHEST, middle + _FURTHEST
+    before, after = middle - _MAX_ZONE_OFFSET, middle + _MAX_ZONE_OFFSET
     while after - before > _SECOND:
         half = before + (after - before) // 2
         half = half.replace(microsecond=0)

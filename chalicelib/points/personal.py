@@ -8,7 +8,7 @@ from chalicelib.foundation.table import Database
 from chalicelib.points.board_store import BoardStore, CountedItem
 from chalicelib.points.boards import LeaderboardMarks
 from chalicelib.points.periods import Period
-from chalicelib.points.ranking import page_of_member, points_in
+from chalicelib.points.ranking import page_of_member, points_of_member
 from chalicelib.points.store import EntryItem
 from chalicelib.programs.service import ProgramService
 
@@ -60,7 +60,7 @@ class LeaderboardPersonalData:
             for period in Period:
                 self._boards.forget(program_id, period)
             return True
-        if self._boards.is_being_made(program_id, self._clock.now()):
+        if self._boards.is_being_built(program_id, self._clock.now()):
             return False
         shown = [period for period in Period if self._shows(person, period)]
         if shown:
@@ -69,11 +69,11 @@ class LeaderboardPersonalData:
         for period in Period:
             known = self._boards.head(program_id, period).page_ids()
             found = self._boards.pages_of_run(program_id, period, "")
-            self._boards.drop_pages(program_id, period, set(found) - known)
+            self._boards.remove_pages(program_id, period, set(found) - known)
         return True
 
     def _shows(self, person: Person, period: Period) -> bool:
         head = self._boards.head(person.program_id, period)
         page = page_of_member(head, person.member_id)
         content = self._boards.page(person.program_id, period, page.page_id) if page else None
-        return content is not None and points_in(content, person.member_id) is not None
+        return content is not None and points_of_member(content, person.member_id) is not None

@@ -21,14 +21,14 @@ PAGE_ROWS = 420
 """Maximum size of a page: just under 8 KB; the head of 100,000 members has just under 16."""
 MAX_ROWS = 2 * PAGE_ROWS
 MIN_ROWS = PAGE_ROWS // 4
-PODIUM = 3
-TOP = 50
-AROUND = 2
-_ALIAS = "\t"
+PODIUM_RANKS = 3
+TOP_RANKS = 50
+NEIGHBOURS = 2
+_ALIAS_MARK = "\t"
 """Before the name in a row that is an alias. No name and no alias has a tab in it."""
 
 
-def label_of(name: str, alias: str, shown_as: ShownAs, *, names: bool) -> str | None:
+def row_label(name: str, alias: str, shown_as: ShownAs, *, names: bool) -> str | None:
     """Return the name of a member's row; empty for none at all, None for a member who is hidden.
 
     Without `names` whoever has no alias appears without a name.
@@ -36,14 +36,14 @@ def label_of(name: str, alias: str, shown_as: ShownAs, *, names: bool) -> str | 
     if shown_as is ShownAs.HIDDEN:
         return None
     if alias and (shown_as is ShownAs.ALIAS or not names):
-        return f"{_ALIAS}{alias}"
+        return f"{_ALIAS_MARK}{alias}"
     return name if names and shown_as is ShownAs.NAME else ""
 
 
 class Row(NamedTuple):
     """A member on the board. A tuple: each look at one's place makes a page of them.
 
-    `name` is what `label_of` returned.
+    `name` is what `row_label` returned.
     """
 
     member_id: str
@@ -53,24 +53,24 @@ class Row(NamedTuple):
     @property
     def shown(self) -> str | None:
         """The name or alias that is shown; None for neither."""
-        return self.name.removeprefix(_ALIAS) or None
+        return self.name.removeprefix(_ALIAS_MARK) or None
 
     @property
     def is_named(self) -> bool:
         """True if the member's own name is shown."""
-        return self.name != "" and not self.name.startswith(_ALIAS)
+        return self.name != "" and not self.name.startswith(_ALIAS_MARK)
 
     @property
     def has_alias(self) -> bool:
-        return self.name.startswith(_ALIAS)
+        return self.name.startswith(_ALIAS_MARK)
 
     @property
-    def place(self) -> tuple[int, str]:
+    def sort_key(self) -> tuple[int, str]:
         """Sort by it: most points first; of equal ones, whoever was invited first."""
         return (-self.points, self.member_id)
 
 
-class Ranked(NamedTuple):
+class RankedRow(NamedTuple):
     """A row and its rank; who has as many points has the same."""
 
     rank: int
@@ -101,7 +101,7 @@ class PendingPage:
 
 
 @dataclass(frozen=True)
-class Head:
+class BoardHead:
     """A board without its pages: of which span, its top rows, where each page begins.
 
     `retired` are pages of the board before this one, for readers who are still at it.
@@ -110,7 +110,7 @@ class Head:
     key: str = ""
     version: int = 0
     count: int = 0
-    top: tuple[Ranked, ...] = ()
+    top: tuple[RankedRow, ...] = ()
     ranks: tuple[BoardPage, ...] = ()
     members: tuple[BoardPage, ...] = ()
     retired: tuple[str, ...] = ()
@@ -118,51 +118,55 @@ class Head:
     def page_ids(self) -> set[str]:
         return {page.page_id for page in (*self.ranks, *self.members)}
 
-    def shows_what(self, other: "Head") -> bool:
+    def shows_same_as(self, other: "BoardHead") -> bool:
         """Return whether there is nothing to see in one that is not in the other."""
         return replace(self, version=0, retired=()) == replace(other, version=0, retired=())
 
 
-def ranked(rows: Sequence[Row], first_rank: int = 1, first_position: int = 1) -> list[Ranked]:
+def rank_rows(rows: Sequence[Row], first_rank: int = 1, first_position: int = 1) -> list[RankedRow]:
     """Rank rows that are in their order; ties share a rank: 1, 2, 2, 4.
 
     For a piece of a board, tell the rank of its first row and that row's position.
     """
-    found: list[Ranked] = []
+    found: list[RankedRow] = []
     rank, points = first_rank, rows[0].points if rows else 0
     for position, row in enumerate(rows, first_position):
         if row.points != points:
             rank, points = position, row.points
-        found.append(Ranked(rank, row))
+        found.append(RankedRow(rank, row))
     return found
 
 
-def cut_ranks(rows: Sequence[Row], before: Sequence[BoardPage]) -> list[PendingPage]:
+def pages_by_rank(rows: Sequence[Row], before: Sequence[BoardPage]) -> list[PendingPage]:
     """Cut a board into pages. Each also has the two rows before it and the two after it."""
-    edges = _edges([row.place for row in rows], [tuple(page.begins) for page in before])
-    all_ranks = ranked(rows)
+    edges = _page_boundaries(
+        [row.sort_key for row in rows], [tuple(page.begins) for page in before]
+    )
+    all_ranks = rank_rows(rows)
     cuts = []
     for start, end in edges:
-        lead = max(start - AROUND, 0)
-        held = rows[lead : end + AROUND]
+        lead = max(start - NEIGHBOURS, 0)
+        held = rows[lead : end + NEIGHBOURS]
         content = [[row.member_id, row.points, row.name] for row in held]
         cuts.append(
-            PendingPage(list(rows[start].place), end - start, packed(content), all_ranks[lead].rank)
+            PendingPage(
+                list(rows[start].sort_key), end - start, pack(content), all_ranks[lead].rank
+            )
         )
     return cuts
 
 
-def cut_members(rows: Iterable[Row], before: Sequence[BoardPage]) -> list[PendingPage]:
+def pages_by_member(rows: Iterable[Row], before: Sequence[BoardPage]) -> list[PendingPage]:
     """Cut the same board by member ids: what each member has."""
     have = sorted((row.member_id, row.points) for row in rows)
-    edges = _edges([member_id for member_id, _ in have], [page.begins for page in before])
+    edges = _page_boundaries([member_id for member_id, _ in have], [page.begins for page in before])
     return [
-        PendingPage(have[start][0], end - start, packed(dict(have[start:end])))
+        PendingPage(have[start][0], end - start, pack(dict(have[start:end])))
         for start, end in edges
     ]
 
 
-def _edges(keys: Sequence[Any], begins: Sequence[Any]) -> list[tuple[int, int]]:
+def _page_boundaries(keys: Sequence[Any], begins: Sequence[Any]) -> list[tuple[int, int]]:
     """Cut sorted keys where they were cut before, pages too large or too small aside."""
     starts = sorted({0, *(bisect.bisect_left(keys, begin) for begin in begins[1:])})
     kept: list[int] = []
@@ -195,29 +199,29 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def packed(content: Any) -> bytes:
+def pack(content: Any) -> bytes:
     plain = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return zlib.compress(plain.encode())
 
 
-class Unreadable(ValueError):
+class UnreadableContent(ValueError):
     """A page or head whose content is not what was written."""
 
 
-def unpacked(content: bytes) -> Any:
-    """Unpack what was packed. Raises `Unreadable`."""
+def unpack(content: bytes) -> Any:
+    """Unpack what was packed. Raises `UnreadableContent`."""
     try:
         return json.loads(zlib.decompress(content))
     except (zlib.error, ValueError) as error:
-        raise Unreadable from error
+        raise UnreadableContent from error
 
 
-def page_of_member(head: Head, member_id: str) -> BoardPage | None:
+def page_of_member(head: BoardHead, member_id: str) -> BoardPage | None:
     """Find the page that says what a member has, if they are on the board."""
     return _page_at(head.members, member_id, lambda page: page.begins)
 
 
-def page_of_place(head: Head, place: tuple[int, str]) -> BoardPage | None:
+def page_of_sort_key(head: BoardHead, place: tuple[int, str]) -> BoardPage | None:
     """Find the page that a place lies in."""
     return _page_at(head.ranks, place, lambda page: tuple(page.begins))
 
@@ -229,35 +233,37 @@ def _page_at(
     return pages[max(at - 1, 0)] if pages else None
 
 
-def points_in(content: bytes, member_id: str) -> int | None:
+def points_of_member(content: bytes, member_id: str) -> int | None:
     """Return what a member has, by a page of member ids."""
-    have: Mapping[str, int] = unpacked(content)
+    have: Mapping[str, int] = unpack(content)
     return have.get(member_id)
 
 
-def rows_of(head: Head, page: BoardPage, content: bytes) -> list[Ranked]:
+def rows_of_page(head: BoardHead, page: BoardPage, content: bytes) -> list[RankedRow]:
     """Rank the rows of a page, those around it included."""
-    rows = list(map(Row._make, unpacked(content)))
-    return ranked(rows, page.rank, _first_position(head, page))
+    rows = list(map(Row._make, unpack(content)))
+    return rank_rows(rows, page.rank, _first_position(head, page))
 
 
 def rows_around(
-    head: Head, page: BoardPage, content: bytes, place: tuple[int, str]
-) -> list[Ranked]:
+    head: BoardHead, page: BoardPage, content: bytes, place: tuple[int, str]
+) -> list[RankedRow]:
     """Rank the row of a page at a place, with two on each side of it; empty if it is not there."""
-    held = unpacked(content)
-    at = bisect.bisect_left(held, place, key=_place)
-    if at == len(held) or _place(held[at]) != place:
+    held = unpack(content)
+    at = bisect.bisect_left(held, place, key=_stored_sort_key)
+    if at == len(held) or _stored_sort_key(held[at]) != place:
         return []
-    return _some(head, page, held, slice(max(at - AROUND, 0), at + AROUND + 1))
+    return _rank_some(head, page, held, slice(max(at - NEIGHBOURS, 0), at + NEIGHBOURS + 1))
 
 
-def last_rows(head: Head, content: bytes) -> list[Ranked]:
+def last_rows(head: BoardHead, content: bytes) -> list[RankedRow]:
     """Rank the last two rows of a board, by its last page of rows."""
-    return _some(head, head.ranks[-1], unpacked(content), slice(-AROUND, None))
+    return _rank_some(head, head.ranks[-1], unpack(content), slice(-NEIGHBOURS, None))
 
 
-def _some(head: Head, page: BoardPage, held: Sequence[Sequence[Any]], which: slice) -> list[Ranked]:
+def _rank_some(
+    head: BoardHead, page: BoardPage, held: Sequence[Sequence[Any]], which: slice
+) -> list[RankedRow]:
     """Rank some rows of a page and make no others: all of them would take as long as the calls."""
     first = _first_position(head, page)
 
@@ -266,36 +272,41 @@ def _some(head: Head, page: BoardPage, held: Sequence[Sequence[Any]], which: sli
         return first + ahead if ahead else page.rank
 
     rows = map(Row._make, held[which])
-    return [Ranked(rank(row), row) for row in rows]
+    return [RankedRow(rank(row), row) for row in rows]
 
 
-def _place(held: Sequence[Any]) -> tuple[int, str]:
+def _stored_sort_key(held: Sequence[Any]) -> tuple[int, str]:
     return (-held[1], held[0])
 
 
-def _first_position(head: Head, page: BoardPage) -> int:
+def _first_position(head: BoardHead, page: BoardPage) -> int:
     """Return where on the board the first row of a page is, those before its own included."""
     start = 0
     for each in head.ranks:
         if each.page_id == page.page_id:
             break
         start += each.length
-    return max(start - AROUND, 0) + 1
+    return max(start - NEIGHBOURS, 0) + 1
 
 
-def head_of(key: str, rows: Sequence[Row], before: Head, run: str) -> tuple[Head, dict[str, bytes]]:
+def build_board(
+    key: str, rows: Sequence[Row], before: BoardHead, run: str
+) -> tuple[BoardHead, dict[str, bytes]]:
     """Make a board of rows in their order: its head, and the pages that are not there yet.
 
     `before` is the board as it lies, whose pages are taken over where nothing in them changed.
     """
-    rank_cuts, member_cuts = cut_ranks(rows, before.ranks), cut_members(rows, before.members)
+    rank_cuts, member_cuts = (
+        pages_by_rank(rows, before.ranks),
+        pages_by_member(rows, before.members),
+    )
     rank_pages = assign_page_ids(rank_cuts, before.ranks, run)
     member_pages = assign_page_ids(member_cuts, before.members, run)
-    made = Head(
+    made = BoardHead(
         key=key,
         version=before.version + 1,
         count=len(rows),
-        top=tuple(ranked(rows[:TOP])),
+        top=tuple(rank_rows(rows[:TOP_RANKS])),
         ranks=tuple(rank_pages),
         members=tuple(member_pages),
     )

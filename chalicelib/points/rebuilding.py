@@ -22,33 +22,40 @@ from chalicelib.points.model import (
     ScoreDifference,
     SizeDifference,
     TotalsDifference,
-    award_id,
-    totals_of,
+    award_entry_id,
+    sum_entries,
 )
-from chalicelib.points.periods import Period, PeriodSpan, day_of, span_of, spans_between, spans_of
+from chalicelib.points.periods import (
+    Period,
+    PeriodSpan,
+    day_of,
+    span_of,
+    spans_between,
+    spans_of_day,
+)
 from chalicelib.points.ranking import (
-    AROUND,
-    TOP,
-    Head,
-    Ranked,
+    NEIGHBOURS,
+    TOP_RANKS,
+    BoardHead,
+    RankedRow,
     Row,
-    Unreadable,
+    UnreadableContent,
+    build_board,
     digest_of,
-    head_of,
     page_of_member,
-    page_of_place,
-    points_in,
-    ranked,
+    page_of_sort_key,
+    points_of_member,
+    rank_rows,
     rows_around,
-    rows_of,
-    unpacked,
+    rows_of_page,
+    unpack,
 )
 from chalicelib.points.store import PointStore
 from chalicelib.programs.model import Program, owner_key
 from chalicelib.programs.service import ProgramService
 
 Progress = Callable[[str], None]
-MEMBERS_A_WORD = 500
+MEMBERS_PER_PROGRESS = 500
 """After so many members it says how far it is."""
 
 Scores = Mapping[str, Mapping[str, int]]
@@ -90,21 +97,21 @@ class PointsRebuilder:
         if program is None:
             raise NoSuchProgram(program_id)
         today = day_of(self._clock.now(), program.time_zone)
-        ledgers = self._add_up(program, say)
+        ledgers = self._sum_ledgers(program, say)
         found = list(ledgers.findings)
         for span in _spans(ledgers, today):
-            found += self._scores_that_differ(program_id, span, ledgers.scores)
+            found += self._score_differences(program_id, span, ledgers.scores)
         say("scores compared")
         if program_id in self._boards.due():
             say("a change waits for the next tick; until then boards may differ by it")
         if program.leaderboard:
             names = self._builder.names(program)
-            for span in spans_of(today):
-                found += self._places_that_differ(program_id, span, ledgers.scores, names)
+            for span in spans_of_day(today):
+                found += self._place_differences(program_id, span, ledgers.scores, names)
             say("boards compared")
         return found
 
-    def _add_up(self, program: Program, say: Progress) -> Ledgers:
+    def _sum_ledgers(self, program: Program, say: Progress) -> Ledgers:
         scores: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         found: list[Finding] = []
         first = last = day_of(program.created_at, program.time_zone)
@@ -112,25 +119,25 @@ class PointsRebuilder:
         for number, member in enumerate(self._programs.members(program.program_id), 1):
             owner = owner_key(program.program_id, member.member_id)
             kept, entries = self._points.totals(owner), list(self._points.entries(owner))
-            if kept != totals_of(entries):
-                found.append(TotalsDifference(member.member_id, kept, totals_of(entries)))
+            if kept != sum_entries(entries):
+                found.append(TotalsDifference(member.member_id, kept, sum_entries(entries)))
             earning = [entry for entry in entries if entry.earned]
             if earning:
                 noted = self._boards.counted_days(program.program_id, member.member_id)
                 days = _days_of(earning, noted, program.time_zone)
                 first, last = min(first, *days.values()), max(last, *days.values())
                 for entry in earning:
-                    for span in spans_of(days[entry.entry_id]):
+                    for span in spans_of_day(days[entry.entry_id]):
                         scores[span.key][member.member_id] += entry.earned
                 left = {each: day for each, day in days.items() if each not in noted}
                 if left:
                     found.append(CountDifference(member.member_id, left))
-            if number % MEMBERS_A_WORD == 0:
+            if number % MEMBERS_PER_PROGRESS == 0:
                 say(f"{number} ledgers added up")
         say(f"{number} ledgers added up, all there are")
         return Ledgers(scores, first, last, found)
 
-    def _scores_that_differ(
+    def _score_differences(
         self, program_id: str, span: PeriodSpan, scores: Scores
     ) -> Iterator[Finding]:
         kept, right = dict(self._boards.scores(program_id, span.key)), scores.get(span.key, {})
@@ -140,21 +147,22 @@ class PointsRebuilder:
                     member_id, span.key, kept.get(member_id), right.get(member_id)
                 )
 
-    def _places_that_differ(
+    def _place_differences(
         self, program_id: str, span: PeriodSpan, scores: Scores, names: Mapping[str, str]
     ) -> Iterator[Finding]:
         """Compare all that readers of a board can see with what the ledger would show."""
         head = self._boards.head(program_id, span.period)
         if head.key != span.key:
-            head = Head(span.key)
+            head = BoardHead(span.key)
         rows = board_rows(scores.get(span.key, {}), names)
         pages = {
-            page_id: self._readable(program_id, span.period, page_id) for page_id in head.page_ids()
+            page_id: self._read_page(program_id, span.period, page_id)
+            for page_id in head.page_ids()
         }
-        if _is_as_made(head, rows, pages):
+        if _is_same_board(head, rows, pages):
             return  # so is all that is read of it
-        right = ranked(rows)
-        sight = _Sight(head, right, pages)
+        right = rank_rows(rows)
+        sight = _VisibleBoard(head, right, pages)
         words = {each.row.member_id: _words(each) for each in right}
         found = False
         for member_id in sorted(words.keys() | sight.rows.keys() | sight.troubles.keys()):
@@ -166,19 +174,19 @@ class PointsRebuilder:
         for size in sorted(sizes - {len(rows)})[: not found]:
             yield SizeDifference(span.key, size, len(rows))
 
-    def _readable(self, program_id: str, period: Period, page_id: str) -> bytes | None:
+    def _read_page(self, program_id: str, period: Period, page_id: str) -> bytes | None:
         """Read a page; None if it is not there, or cannot be read."""
         content = self._boards.page(program_id, period, page_id)
         try:
-            return content if content and unpacked(content) else None
-        except Unreadable:
+            return content if content and unpack(content) else None
+        except UnreadableContent:
             return None
 
     def repair(self, program_id: str, findings: Sequence[Finding]) -> list[Finding]:
         """Correct what differs; returns what changed meanwhile and was skipped."""
         # First the notes of what is counted: a late delivery then adds nothing to a score set here.
         ordered = sorted(findings, key=lambda each: not isinstance(each, CountDifference))
-        left = [each for each in ordered if not self._set_right(program_id, each)]
+        left = [each for each in ordered if not self._repair_one(program_id, each)]
         if findings:
             self._marks.mark({program_id})
             if not self._builder.build(program_id, anew=True):
@@ -187,7 +195,7 @@ class PointsRebuilder:
                 ]
         return left
 
-    def _set_right(self, program_id: str, finding: Finding) -> bool:
+    def _repair_one(self, program_id: str, finding: Finding) -> bool:
         match finding:
             case TotalsDifference(member_id, kept, ledger):
                 return self._points.put_totals(owner_key(program_id, member_id), kept, ledger)
@@ -211,7 +219,7 @@ def _days_of(
     }
     for entry in entries:
         if entry.kind is EntryKind.REVERSAL and entry.entry_id not in noted:
-            awarded = days.get(award_id(entry.source.source_id))
+            awarded = days.get(award_entry_id(entry.source.source_id))
             days[entry.entry_id] = awarded or days[entry.entry_id]
     return days
 
@@ -223,27 +231,27 @@ def _spans(ledgers: Ledgers, today: date) -> Iterator[PeriodSpan]:
     """
     last = max(today, ledgers.last)
     yield from spans_between(ledgers.first, last)
-    for now in spans_of(last):
+    for now in spans_of_day(last):
         if now.period is not Period.ALL_TIME:
             yield span_of(now.period, now.last + timedelta(days=1))
 
 
-def _is_as_made(head: Head, rows: Sequence[Row], pages: Pages) -> bool:
+def _is_same_board(head: BoardHead, rows: Sequence[Row], pages: Pages) -> bool:
     """Return whether a board made anew of these rows would be this one, and its pages are whole."""
-    made, fresh = head_of(head.key, rows, head, "")
+    made, fresh = build_board(head.key, rows, head, "")
     whole = all(
         content is not None and page_id.endswith(f".{digest_of(content)}")
         for page_id, content in pages.items()
     )
-    return whole and not fresh and made.shows_what(head)
+    return whole and not fresh and made.shows_same_as(head)
 
 
 @dataclass
-class _Sight:
+class _VisibleBoard:
     """The visible part of each member on a board, and the part hidden from each."""
 
-    head: Head
-    right: Sequence[Ranked]
+    head: BoardHead
+    right: Sequence[RankedRow]
     pages: Pages
     rows: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     troubles: dict[str, str] = field(default_factory=dict)
@@ -251,9 +259,9 @@ class _Sight:
     def __post_init__(self) -> None:
         for page in self.head.ranks:
             if content := self.pages[page.page_id]:
-                self._shows(rows_of(self.head, page, content))
+                self._shows(rows_of_page(self.head, page, content))
         for at, each in enumerate(self.right):
-            self._asked_by(each.row, self.right[max(at - AROUND, 0) : at + AROUND + 1])
+            self._asked_by(each.row, self.right[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS + 1])
         self._told_to_others()
         self._listed()
 
@@ -268,11 +276,11 @@ class _Sight:
         others = [each for each in rows if each != words]
         return ", and ".join(others) or self.troubles.get(member_id)
 
-    def _shows(self, rows: Iterable[Ranked]) -> None:
+    def _shows(self, rows: Iterable[RankedRow]) -> None:
         for each in rows:
             self.rows[each.row.member_id].append(_words(each))
 
-    def _asked_by(self, row: Row, near: Sequence[Ranked]) -> None:
+    def _asked_by(self, row: Row, near: Sequence[RankedRow]) -> None:
         """Let a member ask for their own place, who ought to see it with those near it."""
         around = self._own(row)
         if isinstance(around, str):
@@ -284,29 +292,29 @@ class _Sight:
             if each.row.member_id not in beside:
                 self.troubles.setdefault(each.row.member_id, f"left out beside {row.member_id}")
 
-    def _own(self, row: Row) -> list[Ranked] | str:
+    def _own(self, row: Row) -> list[RankedRow] | str:
         page = page_of_member(self.head, row.member_id)
         content = page and self.pages[page.page_id]
-        points = points_in(content, row.member_id) if content else None
+        points = points_of_member(content, row.member_id) if content else None
         if points != row.points:
             return f"{points or 'no'} points"
-        page = page_of_place(self.head, row.place)
+        page = page_of_sort_key(self.head, row.sort_key)
         content = page and self.pages[page.page_id]
-        found = rows_around(self.head, page, content, row.place) if page and content else []
+        found = rows_around(self.head, page, content, row.sort_key) if page and content else []
         return found or "not there"
 
     def _told_to_others(self) -> None:
         known = {each.row.member_id for each in self.right}
         for page in self.head.members:
             content = self.pages[page.page_id]
-            told: Mapping[str, int] = unpacked(content) if content else {}
+            told: Mapping[str, int] = unpack(content) if content else {}
             for member_id in told.keys() - known:
                 said = f"{told[member_id]} points when they ask for their own place"
                 self.troubles[member_id] = said
 
     def _listed(self) -> None:
         self._shows(self.head.top)
-        here, ought = Counter(self.head.top), Counter(self.right[:TOP])
+        here, ought = Counter(self.head.top), Counter(self.right[:TOP_RANKS])
         for what, which in (
             ("left out of the list", ought - here),
             ("on the list too often", here - ought),
@@ -319,5 +327,5 @@ class _Sight:
                     self.troubles.setdefault(seen.row.member_id, "elsewhere on the list")
 
 
-def _words(place: Ranked) -> str:
+def _words(place: RankedRow) -> str:
     return f"rank {place.rank} with {place.row.points} points as {place.row.shown!r}"

@@ -13,10 +13,16 @@ from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
 from chalicelib.foundation.schemas import Schema
 from chalicelib.points.boards import Board
-from chalicelib.points.model import MAX_AMOUNT, MAX_REASON, EntryKind, LedgerEntry, SourceKind
+from chalicelib.points.model import (
+    MAX_AMOUNT,
+    MAX_REASON_LENGTH,
+    EntryKind,
+    LedgerEntry,
+    SourceKind,
+)
 from chalicelib.points.periods import Period
 from chalicelib.points.problems import PointProblem
-from chalicelib.points.ranking import AROUND, PODIUM, TOP, Ranked
+from chalicelib.points.ranking import NEIGHBOURS, PODIUM_RANKS, TOP_RANKS, RankedRow
 from chalicelib.points.service import PointService
 from chalicelib.programs.model import local_time
 from chalicelib.programs.problems import ProgramProblem
@@ -46,7 +52,7 @@ class OwnPlaceView(Schema):
     points: int
     around: Annotated[
         list[PlaceView],
-        Field(description=f"You, and up to {AROUND} before and {AROUND} after"),
+        Field(description=f"You, and up to {NEIGHBOURS} before and {NEIGHBOURS} after"),
     ]
 
 
@@ -67,8 +73,10 @@ class LeaderboardView(Schema):
     ]
     as_of_local: datetime
     members: Annotated[int, Field(description="How many have points in this period")]
-    podium: Annotated[list[PlaceView], Field(description=f"Ranks 1 to {PODIUM}, of the items")]
-    items: Annotated[list[PlaceView], Field(description=f"The first {TOP}")]
+    podium: Annotated[
+        list[PlaceView], Field(description=f"Ranks 1 to {PODIUM_RANKS}, of the items")
+    ]
+    items: Annotated[list[PlaceView], Field(description=f"The first {TOP_RANKS}")]
     me: Annotated[OwnPlaceView | None, Field(description="Null for whoever does not appear on it")]
 
 
@@ -116,7 +124,7 @@ class NewAdjustment(Schema):
     ]
     reason: Annotated[
         str,
-        Field(min_length=1, max_length=MAX_REASON, description="The member reads it"),
+        Field(min_length=1, max_length=MAX_REASON_LENGTH, description="The member reads it"),
         LINE,
     ]
 
@@ -212,7 +220,7 @@ def leaderboard(service: PointService, request: Request[None, LeaderboardQuery])
 
 
 def _leaderboard(board: Board, member_id: str, time_zone: str) -> LeaderboardView:
-    def places(rows: Iterable[Ranked]) -> list[PlaceView]:
+    def places(rows: Iterable[RankedRow]) -> list[PlaceView]:
         return [
             PlaceView(
                 rank=each.rank,
@@ -241,7 +249,7 @@ def _leaderboard(board: Board, member_id: str, time_zone: str) -> LeaderboardVie
         as_of=board.as_of,
         as_of_local=local_time(board.as_of, time_zone),
         members=board.count,
-        podium=places(each for each in board.top if each.rank <= PODIUM),
+        podium=places(each for each in board.top if each.rank <= PODIUM_RANKS),
         items=places(board.top),
         me=OwnPlaceView(rank=own.rank, points=own.points, around=places(own.around))
         if own

@@ -24,7 +24,7 @@ from chalicelib.points.model import (
     SourceKind,
     Totals,
     entry_id_of,
-    in_words,
+    points_phrase,
     shorten,
 )
 from chalicelib.points.periods import Period
@@ -39,7 +39,7 @@ ADJUST_ATTEMPTS = 12
 
 
 @dataclass(frozen=True)
-class Adjusted:
+class AdjustmentResult:
     """An adjustment, and what its member has after it."""
 
     entry: LedgerEntry
@@ -68,7 +68,7 @@ class PointService:
         self, owner: str, points: int, performance_id: str, about: str | None = None
     ) -> list[Part]:
         """Parts: award the points of a performance, once."""
-        awarded = self._of_performance(EntryKind.AWARD, points, performance_id, about)
+        awarded = self._performance_entry(EntryKind.AWARD, points, performance_id, about)
         return self._store.add(owner, awarded)
 
     def take_back(
@@ -85,7 +85,7 @@ class PointService:
 
         A member owes what they spent meanwhile: the balance may be less than nothing after it.
         """
-        reversed_ = self._of_performance(EntryKind.REVERSAL, -points, performance_id, about)
+        reversed_ = self._performance_entry(EntryKind.REVERSAL, -points, performance_id, about)
         return self._store.add(owner, replace(reversed_, reason=reason, failure=failure))
 
     def award_bonus(
@@ -94,10 +94,10 @@ class PointService:
         """Parts: award the bonus of a performance whose video was posted, once; none for 0."""
         if not points:
             return []
-        bonus = self._of_performance(EntryKind.BONUS, points, performance_id, about)
+        bonus = self._performance_entry(EntryKind.BONUS, points, performance_id, about)
         return self._store.add(owner, bonus)
 
-    def _of_performance(
+    def _performance_entry(
         self, kind: EntryKind, points: int, performance_id: str, about: str | None
     ) -> LedgerEntry:
         entry_id = entry_id_of(performance_id, kind)
@@ -109,17 +109,17 @@ class PointService:
 
     def spend(self, owner: str, points: int, redemption_id: str, about: str) -> list[Part]:
         """Parts: spend points on a redemption, once. Fails with `BalanceTooLow`."""
-        spent = self._of_redemption(EntryKind.SPENDING, -points, redemption_id, about)
+        spent = self._redemption_entry(EntryKind.SPENDING, -points, redemption_id, about)
         return self._store.add(owner, spent, covered=True)
 
     def refund(
         self, owner: str, points: int, redemption_id: str, *, about: str, reason: str | None
     ) -> list[Part]:
         """Parts: give back what was spent on a redemption that was rejected, once."""
-        refunded = self._of_redemption(EntryKind.REFUND, points, redemption_id, about)
+        refunded = self._redemption_entry(EntryKind.REFUND, points, redemption_id, about)
         return self._store.add(owner, replace(refunded, reason=reason))
 
-    def _of_redemption(
+    def _redemption_entry(
         self, kind: EntryKind, points: int, redemption_id: str, about: str
     ) -> LedgerEntry:
         entry_id = entry_id_of(redemption_id, kind)
@@ -133,7 +133,7 @@ class PointService:
         amount: int,
         reason: str,
         made_id: str | None = None,
-    ) -> Adjusted:
+    ) -> AdjustmentResult:
         """Adjust a member's points by hand, for a reason that they read.
 
         Raises problems: `not_found`, `member_removed`, `invalid_request` for nothing at all, and
@@ -157,11 +157,11 @@ class PointService:
             if attempt:
                 self._sleep(min(0.02 * 2**attempt, 0.5) * secrets.randbelow(100) / 100)
             try:
-                return Adjusted(entry, self._adjust(caller, member_id, entry))
+                return AdjustmentResult(entry, self._adjust(caller, member_id, entry))
             except (Conflict, Problem) as refused:
                 made = self._store.entry(owner, entry_id) if made_id else None
                 if made:  # by the same request, whose answer was lost
-                    return Adjusted(made, self._store.totals(owner))
+                    return AdjustmentResult(made, self._store.totals(owner))
                 if isinstance(refused, Problem):
                     raise
         raise Problem(
@@ -192,7 +192,8 @@ class PointService:
         if entry.points < 0 and after.balance < 0:
             raise Problem(
                 PointProblem.BALANCE_TOO_LOW,
-                f"{member.name} has {in_words(before.balance)}; {-entry.points:,} cannot be taken.",
+                f"{member.name} has {points_phrase(before.balance)}; "
+                f"{-entry.points:,} cannot be taken.",
                 members={"balance": before.balance},
             )
         adjusted = act(

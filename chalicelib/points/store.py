@@ -19,8 +19,8 @@ from chalicelib.points.model import (
     Totals,
 )
 
-_TOTALS = "totals"
-_ENTRIES = "entry#"
+_TOTALS_KEY = "totals"
+_ENTRY_PREFIX = "entry#"
 
 
 class ByTime(GlobalSecondaryIndex["EntryItem"]):
@@ -52,7 +52,7 @@ class EntryItem(StampedModel):
 
     def to_entry(self) -> LedgerEntry:
         return LedgerEntry(
-            entry_id=self.item.removeprefix(_ENTRIES),
+            entry_id=self.item.removeprefix(_ENTRY_PREFIX),
             kind=EntryKind(self.kind),
             points=int(self.points),
             source=Source(SourceKind(self.source_kind), self.source_id),
@@ -97,7 +97,7 @@ class PointStore(Store):
                 condition |= TotalsItem.balance.does_not_exist()
         item = EntryItem(
             owner,
-            _ENTRIES + entry.entry_id,
+            _ENTRY_PREFIX + entry.entry_id,
             kind=entry.kind.value,
             points=entry.points,
             source_kind=entry.source.kind.value,
@@ -110,7 +110,7 @@ class PointStore(Store):
         return [
             Put(item, EntryItem.item.does_not_exist(), Conflict),
             Update(
-                TotalsItem(owner, _TOTALS),
+                TotalsItem(owner, _TOTALS_KEY),
                 [TotalsItem.balance.add(entry.points), TotalsItem.earned.add(entry.earned)],
                 condition,
                 BalanceTooLow if covered else Conflict,
@@ -121,7 +121,7 @@ class PointStore(Store):
         """Read a ledger entry, never behind."""
         try:
             return self._database.get(
-                EntryItem, owner, _ENTRIES + entry_id, consistent_read=True
+                EntryItem, owner, _ENTRY_PREFIX + entry_id, consistent_read=True
             ).to_entry()
         except DoesNotExist:
             return None
@@ -129,7 +129,7 @@ class PointStore(Store):
     def totals(self, owner: str) -> Totals:
         """Read a member's totals, never behind."""
         try:
-            item = self._database.get(TotalsItem, owner, _TOTALS, consistent_read=True)
+            item = self._database.get(TotalsItem, owner, _TOTALS_KEY, consistent_read=True)
         except DoesNotExist:
             return Totals()
         return item.to_totals()
@@ -154,12 +154,12 @@ class PointStore(Store):
 
     def read_of_totals(self, owner: str) -> Read[Totals]:
         """Return the read of a member's totals, to be made together with others."""
-        return Read(TotalsItem, (owner, _TOTALS), TotalsItem.to_totals)
+        return Read(TotalsItem, (owner, _TOTALS_KEY), TotalsItem.to_totals)
 
     def entries(self, owner: str) -> Iterator[LedgerEntry]:
         """Yield a member's whole ledger, in the order of what the entries are about."""
         found = self._database.query(
-            EntryItem, owner, EntryItem.item.startswith(_ENTRIES), consistent_read=True
+            EntryItem, owner, EntryItem.item.startswith(_ENTRY_PREFIX), consistent_read=True
         )
         return (item.to_entry() for item in found)
 
@@ -169,11 +169,11 @@ class PointStore(Store):
         if kept == Totals():
             unchanged |= TotalsItem.item.does_not_exist()
         actions = [TotalsItem.balance.set(right.balance), TotalsItem.earned.set(right.earned)]
-        return self._database.update(TotalsItem(owner, _TOTALS), actions, unchanged)
+        return self._database.update(TotalsItem(owner, _TOTALS_KEY), actions, unchanged)
 
 
 def _position(owner: str, made_at: datetime, entry_id: str) -> dict[str, Any]:
     """Return the key of an entry in `by_time`, also among those of the same instant."""
-    keys = {"owner": owner, "item": _ENTRIES + entry_id}
+    keys = {"owner": owner, "item": _ENTRY_PREFIX + entry_id}
     written = EntryItem.made_at.serialize(made_at)
     return {name: {"S": value} for name, value in (*keys.items(), ("made_at", written))}

@@ -9,7 +9,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.personal import PersonalDataStore
 from chalicelib.foundation.sweeps import IsLate, no_time_limit
-from chalicelib.privacy.model import SETTLED, Erasure, next_wait
+from chalicelib.privacy.model import WRITES_SETTLE_TIME, Erasure, next_wait
 from chalicelib.privacy.store import PersonalFiles, PrivacyStore
 
 
@@ -74,7 +74,7 @@ class Eraser:
         ]  # all of them, each round: what is erased stays so, and what came late goes too
         if left or not taken.may_end(begun):
             logger.info("erasure goes on", extra={"erased_member": person.member_id, "left": left})
-            settled = max(taken.asked_at + SETTLED, begun)
+            settled = max(taken.asked_at + WRITES_SETTLE_TIME, begun)
             until = begun + next_wait(taken.rounds) if left else settled
             self._store.schedule_next_round(taken, until)
             return False

@@ -14,9 +14,9 @@ from chalicelib.privacy.model import ExportStatus, PersonalExport
 from chalicelib.privacy.store import PersonalFiles, PrivacyStore
 from chalicelib.programs.service import ProgramService
 
-IN_MEMORY = 1 << 20
-_OWN = "All that Greenroom keeps of you in this program, as it lies in its tables.\n"
-_FOR_OTHERS = (
+MAX_BYTES_IN_MEMORY = 1 << 20
+_OWN_README = "All that Greenroom keeps of you in this program, as it lies in its tables.\n"
+_README_FOR_OTHERS = (
     "What Greenroom keeps of a member of this program, as it lies in its tables, without the\n"
     "activities they dismissed: those are in the copy only that they get by themselves.\n"
 )
@@ -45,7 +45,7 @@ class PersonalExportMaker:
 
     def make(self, program_id: str, member_id: str, export_id: str) -> None:
         """Make the file of an export that was asked for and is not there yet."""
-        export = self._asked(program_id, member_id, export_id)
+        export = self._requested_export(program_id, member_id, export_id)
         if export is None:
             return
         if export.status is not ExportStatus.MAKING:
@@ -62,12 +62,12 @@ class PersonalExportMaker:
             member.subject,
             for_others=export.for_others,
         )
-        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+        with tempfile.SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY) as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                begins = _FOR_OTHERS if export.for_others else _OWN
+                begins = _README_FOR_OTHERS if export.for_others else _OWN_README
                 archive.writestr("README.txt", begins + _README)
-                for name, records in self.collected(person).items():
-                    archive.writestr(f"{name}.json", _json(records))
+                for name, records in self.collect_personal_data(person).items():
+                    archive.writestr(f"{name}.json", _records_to_json(records))
             size = file.tell()
             file.seek(0)
             self._files.keep(export, file)
@@ -76,7 +76,9 @@ class PersonalExportMaker:
             self._forget_if_erased(export)
         logger.info("personal data exported", extra={"size_bytes": size})
 
-    def _asked(self, program_id: str, member_id: str, export_id: str) -> PersonalExport | None:
+    def _requested_export(
+        self, program_id: str, member_id: str, export_id: str
+    ) -> PersonalExport | None:
         for for_others in (False, True):
             found = self._store.export(program_id, member_id, for_others=for_others)
             if found and found.export_id == export_id:
@@ -89,7 +91,7 @@ class PersonalExportMaker:
         if self._store.export(*whose, for_others=for_others) is None:
             self._files.remove(*whose, for_others=for_others)
 
-    def collected(self, person: Person) -> dict[str, list[Any]]:
+    def collect_personal_data(self, person: Person) -> dict[str, list[Any]]:
         """Return what is kept of a person, by the names of the parts."""
         parts: dict[str, list[Any]] = defaultdict(list)
         for store in self._personal_data:
@@ -98,5 +100,5 @@ class PersonalExportMaker:
         return dict(sorted(parts.items()))
 
 
-def _json(records: Sequence[Any]) -> str:
+def _records_to_json(records: Sequence[Any]) -> str:
     return json.dumps(records, indent=1, ensure_ascii=False, sort_keys=True)

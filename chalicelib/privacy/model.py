@@ -6,28 +6,28 @@ from enum import StrEnum
 from chalicelib.foundation.personal import Person
 from chalicelib.foundation.values import dataclass
 
-SETTLED = timedelta(minutes=6)
+WRITES_SETTLE_TIME = timedelta(minutes=6)
 """An erasure ends with a round that begins so long after it was asked for: by then no function
 runs that read the person's name before, for none runs longer than five minutes."""
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=30)
 """Between two rounds of an erasure, while something has to come to its end first."""
 
-OVERDUE = timedelta(days=3)
+OVERDUE_AFTER = timedelta(days=3)
 """An erasure that is under way for so long hangs: the longest that it has to wait is a day, for
 TikTok to revoke tokens."""
 
-RESERVED = timedelta(minutes=6)
+ROUND_RESERVATION = timedelta(minutes=6)
 """How long a round has an erasure to itself: longer than its function may run."""
 
 LINK_LIFETIME = timedelta(hours=1)
-EXPORT_KEPT = timedelta(days=1)
+EXPORT_RETENTION = timedelta(days=1)
 """The file goes by the bucket's rule as soon."""
 
-EXPORT_LOST = timedelta(minutes=10)
+EXPORT_REQUEUE_DELAY = timedelta(minutes=10)
 """After this the message of an export that is not made counts as lost."""
 
-EXPORT_AGAIN = timedelta(minutes=10)
+EXPORT_REUSE_TIME = timedelta(minutes=10)
 """So long an export stands for whoever asks again: the same file would be made."""
 
 
@@ -65,7 +65,7 @@ class PersonalExport:
 
     def is_reusable_at(self, now: datetime) -> bool:
         """Return whether somebody who asks now is answered with this one."""
-        recent = now - self.asked_at < EXPORT_AGAIN
+        recent = now - self.asked_at < EXPORT_REUSE_TIME
         return recent and self.status is not ExportStatus.FAILED
 
 
@@ -94,11 +94,11 @@ class Erasure:
 
     def is_overdue(self, now: datetime) -> bool:
         """Return whether it takes so long that somebody has to look after it."""
-        return now - self.asked_at >= OVERDUE
+        return now - self.asked_at >= OVERDUE_AFTER
 
     def may_end(self, now: datetime) -> bool:
         """Return whether a round that begins now can be the last one."""
-        return now - self.asked_at >= SETTLED
+        return now - self.asked_at >= WRITES_SETTLE_TIME
 
 
 class ErasureStatus(StrEnum):

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.logging import logger
-from chalicelib.privacy.model import EXPORT_LOST
+from chalicelib.privacy.model import EXPORT_REQUEUE_DELAY
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.privacy.store import PrivacyStore
 
 
-class MessageLost(Exception):
+class MessageNotQueued(Exception):
     """SQS did not take a message; the clock sends it again."""
 
 
@@ -26,12 +26,12 @@ class PersonalExportQueue:
         self._url = url
 
     def send(self, program_id: str, member_id: str, export_id: str) -> None:
-        """Queue an export. Raises `MessageLost`."""
+        """Queue an export. Raises `MessageNotQueued`."""
         told = {"program_id": program_id, "member_id": member_id, "export_id": export_id}
         try:
             self._sqs.send_message(QueueUrl=self._url, MessageBody=json.dumps(told))
         except (BotoCoreError, ClientError) as error:
-            raise MessageLost(export_id) from error
+            raise MessageNotQueued(export_id) from error
 
 
 def from_message(body: str) -> tuple[str, str, str]:
@@ -57,9 +57,9 @@ class PersonalExportQueuer:
         for export in self._store.exports_to_queue(now):
             try:
                 self._queue().send(export.program_id, export.member_id, export.export_id)
-            except MessageLost:
+            except MessageNotQueued:
                 logger.exception("not queued")
                 continue
-            self._store.note_queued(export, now + EXPORT_LOST)
+            self._store.note_queued(export, now + EXPORT_REQUEUE_DELAY)
             number += 1
         return number

@@ -40,13 +40,13 @@ class ErasureView(Schema):
 )
 def ask_export(service: PrivacyService, request: Request[None, None]) -> Answer:
     """Request an export of your personal data."""
-    return _asked(service, request, request.caller.member_id)
+    return _export_requested(service, request, request.caller.member_id)
 
 
 @endpoint(RequiredRole.MEMBER, answers={200: PersonalExportView}, problems=(ProblemCode.NOT_FOUND,))
 def read_export(service: PrivacyService, request: Request[None, None]) -> Answer:
     """Read your latest export, with its download link once ready."""
-    return _found(service, request, request.caller.member_id)
+    return _export_found(service, request, request.caller.member_id)
 
 
 @endpoint(
@@ -59,7 +59,7 @@ def ask_export_of(service: PrivacyService, request: Request[None, None]) -> Answ
 
     Which activities they dismissed is in the copy only that they get by themselves.
     """
-    return _asked(service, request, request.path["member_id"])
+    return _export_requested(service, request, request.path["member_id"])
 
 
 @endpoint(
@@ -67,7 +67,7 @@ def ask_export_of(service: PrivacyService, request: Request[None, None]) -> Answ
 )
 def read_export_of(service: PrivacyService, request: Request[None, None]) -> Answer:
     """Read a manager's latest export of a member's data."""
-    return _found(service, request, request.path["member_id"])
+    return _export_found(service, request, request.path["member_id"])
 
 
 @endpoint(
@@ -80,7 +80,7 @@ def ask_erasure(service: PrivacyService, request: Request[None, None]) -> Answer
 
     It cannot be taken back. Ledger and counts stay with a pseudonym.
     """
-    return Answer(202, _erasure(service.ask_erasure(request.caller, request.caller.member_id)))
+    return Answer(202, _erasure_view(service.ask_erasure(request.caller, request.caller.member_id)))
 
 
 @endpoint(
@@ -93,24 +93,28 @@ def ask_erasure_of(service: PrivacyService, request: Request[None, None]) -> Ans
 
     It cannot be taken back. Ledger and counts stay with a pseudonym.
     """
-    return Answer(202, _erasure(service.ask_erasure(request.caller, request.path["member_id"])))
+    return Answer(
+        202, _erasure_view(service.ask_erasure(request.caller, request.path["member_id"]))
+    )
 
 
 @endpoint(RequiredRole.MANAGER, answers={200: ErasureView}, problems=(ProblemCode.NOT_FOUND,))
 def read_erasure_of(service: PrivacyService, request: Request[None, None]) -> Answer:
     """Read the status of a member's erasure."""
-    return Answer(200, _erasure(service.erasure(request.caller, request.path["member_id"])))
+    return Answer(200, _erasure_view(service.erasure(request.caller, request.path["member_id"])))
 
 
-def _asked(service: PrivacyService, request: Request[None, None], member_id: str) -> Answer:
-    return Answer(202, _export(service, service.ask_export(request.caller, member_id)))
+def _export_requested(
+    service: PrivacyService, request: Request[None, None], member_id: str
+) -> Answer:
+    return Answer(202, _export_view(service, service.ask_export(request.caller, member_id)))
 
 
-def _found(service: PrivacyService, request: Request[None, None], member_id: str) -> Answer:
-    return Answer(200, _export(service, service.export(request.caller, member_id)))
+def _export_found(service: PrivacyService, request: Request[None, None], member_id: str) -> Answer:
+    return Answer(200, _export_view(service, service.export(request.caller, member_id)))
 
 
-def _export(service: PrivacyService, export: PersonalExport) -> PersonalExportView:
+def _export_view(service: PrivacyService, export: PersonalExport) -> PersonalExportView:
     return PersonalExportView(
         status=export.status,
         asked_at=export.asked_at,
@@ -120,7 +124,7 @@ def _export(service: PrivacyService, export: PersonalExport) -> PersonalExportVi
     )
 
 
-def _erasure(outcome: ErasureOutcome) -> ErasureView:
+def _erasure_view(outcome: ErasureOutcome) -> ErasureView:
     return ErasureView(
         member_id=outcome.member_id,
         status=outcome.status,

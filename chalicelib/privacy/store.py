@@ -22,8 +22,8 @@ from chalicelib.foundation.table import (
 )
 from chalicelib.foundation.values import dataclass
 from chalicelib.privacy.model import (
-    EXPORT_KEPT,
-    RESERVED,
+    EXPORT_RETENTION,
+    ROUND_RESERVATION,
     Erasure,
     ErasureOutcome,
     ExportStatus,
@@ -35,12 +35,12 @@ from chalicelib.privacy.model import (
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_ERASURES = "erasures"
-_EXPORTS = "exports"
-_EXPORT = "export"
-_OTHERS = "#others"
+_ERASURES_KEY = "erasures"
+_EXPORTS_KEY = "exports"
+_EXPORT_KEY = "export"
+_FOR_OTHERS_SUFFIX = "#others"
 """Ends the keys of what managers asked for; the member's own have nothing there."""
-_ERASURE = "erasure#"
+_ERASURE_PREFIX = "erasure#"
 
 
 class ErasureItem(Model):
@@ -128,12 +128,12 @@ class PrivacyStore(Store):
         person = erasure.person
         outcome = OutcomeItem(
             person.program_id,
-            _ERASURE + person.member_id,
+            _ERASURE_PREFIX + person.member_id,
             asked_by=erasure.asked_by,
             asked_at=erasure.asked_at,
         )
         job = ErasureItem(
-            _ERASURES,
+            _ERASURES_KEY,
             person.owner,
             program_id=person.program_id,
             member_id=person.member_id,
@@ -149,7 +149,7 @@ class PrivacyStore(Store):
     def outcome(self, program_id: str, member_id: str) -> ErasureOutcome | None:
         try:
             item = self._database.get(
-                OutcomeItem, program_id, _ERASURE + member_id, consistent_read=True
+                OutcomeItem, program_id, _ERASURE_PREFIX + member_id, consistent_read=True
             )
         except DoesNotExist:
             return None
@@ -157,13 +157,13 @@ class PrivacyStore(Store):
 
     def erasures(self, now: datetime) -> Iterator[Erasure]:
         """Yield the erasures under way, one of each program in turn: one query."""
-        found = self._database.query(ErasureItem, _ERASURES, consistent_read=True)
-        return take_turns(map(_erasure, found), lambda each: each.person.program_id, now)
+        found = self._database.query(ErasureItem, _ERASURES_KEY, consistent_read=True)
+        return take_turns(map(_erasure_of, found), lambda each: each.person.program_id, now)
 
     def take_round(self, erasure: Erasure, now: datetime) -> Erasure | None:
         """Reserve an erasure for a round; None if another run has it."""
-        item = ErasureItem(_ERASURES, erasure.person.owner)
-        until = now + max(RESERVED, next_wait(erasure.rounds))
+        item = ErasureItem(_ERASURES_KEY, erasure.person.owner)
+        until = now + max(ROUND_RESERVATION, next_wait(erasure.rounds))
         actions = [ErasureItem.next_at.set(until), ErasureItem.rounds.set(erasure.rounds + 1)]
         if not self._database.update(item, actions, ErasureItem.next_at == erasure.next_at):
             return None
@@ -171,17 +171,17 @@ class PrivacyStore(Store):
 
     def schedule_next_round(self, erasure: Erasure, until: datetime) -> bool:
         """Store when the next round is; False if another run has taken the erasure."""
-        item = ErasureItem(_ERASURES, erasure.person.owner)
+        item = ErasureItem(_ERASURES_KEY, erasure.person.owner)
         actions = [ErasureItem.next_at.set(until)]
         return self._database.update(item, actions, ErasureItem.next_at == erasure.next_at)
 
     def end(self, erasure: Erasure, now: datetime) -> None:
         """End an erasure: who the person was is forgotten here too."""
         person = erasure.person
-        outcome = OutcomeItem(person.program_id, _ERASURE + person.member_id)
+        outcome = OutcomeItem(person.program_id, _ERASURE_PREFIX + person.member_id)
         self._database.commit(
             [
-                Delete(ErasureItem(_ERASURES, person.owner)),
+                Delete(ErasureItem(_ERASURES_KEY, person.owner)),
                 Update(outcome, [OutcomeItem.erased_at.set(now)], OutcomeItem.item.exists()),
                 act(Kind.MEMBER_ERASURE_ENDED, person.program_id, person.member_id),
             ]
@@ -194,16 +194,16 @@ class PrivacyStore(Store):
         owner = f"{export.program_id}/{export.member_id}"
         item = ExportItem(
             owner,
-            _export(for_others=export.for_others),
+            _export_key(for_others=export.for_others),
             export_id=export.export_id,
             asked_by=export.asked_by,
             asked_at=export.asked_at,
             status=export.status.value,
-            expires_at=int((export.asked_at + EXPORT_KEPT).timestamp()),
+            expires_at=int((export.asked_at + EXPORT_RETENTION).timestamp()),
         )
         waiting = WaitingExportItem(
-            _EXPORTS,
-            _waiting(export),
+            _EXPORTS_KEY,
+            _waiting_key(export),
             program_id=export.program_id,
             member_id=export.member_id,
             export_id=export.export_id,
@@ -214,7 +214,7 @@ class PrivacyStore(Store):
 
     def export(self, program_id: str, member_id: str, *, for_others: bool) -> PersonalExport | None:
         """Read the latest export of a member: their own, or the one that managers asked for."""
-        owner, kind = f"{program_id}/{member_id}", _export(for_others=for_others)
+        owner, kind = f"{program_id}/{member_id}", _export_key(for_others=for_others)
         try:
             item = self._database.get(ExportItem, owner, kind, consistent_read=True)
         except DoesNotExist:
@@ -236,21 +236,23 @@ class PrivacyStore(Store):
         False if the request is gone, or another one took its place.
         """
         owner = f"{export.program_id}/{export.member_id}"
-        item = ExportItem(owner, _export(for_others=export.for_others))
+        item = ExportItem(owner, _export_key(for_others=export.for_others))
         status = ExportStatus.READY if size_bytes is not None else ExportStatus.FAILED
         actions = [ExportItem.status.set(status.value)]
         if size_bytes is not None:
             actions += [ExportItem.size_bytes.set(size_bytes), ExportItem.ready_at.set(now)]
         kept = self._database.update(item, actions, ExportItem.export_id == export.export_id)
-        waiting = WaitingExportItem(_EXPORTS, _waiting(export))
+        waiting = WaitingExportItem(_EXPORTS_KEY, _waiting_key(export))
         self._database.delete(waiting, WaitingExportItem.export_id == export.export_id)
         return kept
 
     def forget_export(self, program_id: str, member_id: str) -> None:
         """Forget that exports of a member were asked for, by whomever."""
         owner = f"{program_id}/{member_id}"
-        asked = [ExportItem(owner, f"{_EXPORT}{each}") for each in ("", _OTHERS)]
-        waiting = [WaitingExportItem(_EXPORTS, f"{owner}{each}") for each in ("", _OTHERS)]
+        asked = [ExportItem(owner, f"{_EXPORT_KEY}{each}") for each in ("", _FOR_OTHERS_SUFFIX)]
+        waiting = [
+            WaitingExportItem(_EXPORTS_KEY, f"{owner}{each}") for each in ("", _FOR_OTHERS_SUFFIX)
+        ]
         self._database.commit([Delete(each) for each in (*asked, *waiting)])
 
     def exports_to_queue(self, now: datetime) -> Iterator[WaitingExport]:
@@ -258,7 +260,7 @@ class PrivacyStore(Store):
 
         One of each program in turn.
         """
-        found = self._database.query(WaitingExportItem, _EXPORTS, consistent_read=True)
+        found = self._database.query(WaitingExportItem, _EXPORTS_KEY, consistent_read=True)
         due = (
             WaitingExport(each.program_id, each.member_id, each.export_id, each.item)
             for each in found
@@ -268,22 +270,22 @@ class PrivacyStore(Store):
 
     def note_queued(self, export: WaitingExport, until: datetime) -> bool:
         """Note that an export is queued until an instant; False if it is made, or another one."""
-        item = WaitingExportItem(_EXPORTS, export.item)
+        item = WaitingExportItem(_EXPORTS_KEY, export.item)
         actions = [WaitingExportItem.queue_at.set(until)]
         same = WaitingExportItem.export_id == export.export_id
         return self._database.update(item, actions, same)
 
 
-def _export(*, for_others: bool) -> str:
-    return f"{_EXPORT}{_OTHERS}" if for_others else _EXPORT
+def _export_key(*, for_others: bool) -> str:
+    return f"{_EXPORT_KEY}{_FOR_OTHERS_SUFFIX}" if for_others else _EXPORT_KEY
 
 
-def _waiting(export: PersonalExport) -> str:
+def _waiting_key(export: PersonalExport) -> str:
     owner = f"{export.program_id}/{export.member_id}"
-    return f"{owner}{_OTHERS}" if export.for_others else owner
+    return f"{owner}{_FOR_OTHERS_SUFFIX}" if export.for_others else owner
 
 
-def _erasure(item: ErasureItem) -> Erasure:
+def _erasure_of(item: ErasureItem) -> Erasure:
     person = Person(item.program_id, item.member_id, item.email, item.name, item.subject)
     return Erasure(person, item.asked_by, item.asked_at, item.next_at, int(item.rounds))
 

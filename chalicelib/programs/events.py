@@ -7,7 +7,7 @@ from chalicelib.foundation.events import Change, Event, Payload
 from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import MemberStatus
 
-SETTINGS = (
+SETTING_FIELDS = (
     "name",
     "time_zone",
     "leaderboard",
@@ -18,8 +18,8 @@ SETTINGS = (
     "content_disclosure",
     "reuse_warning_above",
 )
-SHOWN = ("name", "role", "shown_as", "alias")
-DETAILS = ("channels", "tiktok", "mail", "invited_at", "time_zone")
+LEADERBOARD_FIELDS = ("name", "role", "shown_as", "alias")
+DETAIL_FIELDS = ("channels", "tiktok", "mail", "invited_at", "time_zone")
 
 
 @dataclass(frozen=True)
@@ -87,22 +87,22 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
     after = change.after
     item = str(after.get("item", ""))
     if item == "program":
-        return _of_program(change)
+        return _program_events(change)
     # Under the same key lies a channel's copy of a member, which has no status.
     if item.startswith("member#") and "status" in after:
-        return _of_member(change)
+        return _member_events(change)
     return ()
 
 
-def _of_program(change: Change) -> Sequence[Event[Any]]:
+def _program_events(change: Change) -> Sequence[Event[Any]]:
     program_id = change.after["program_id"]
     if not change.before:
         return (change.event(program_id, ProgramCreated()),)
-    settings = change.changed_attributes(*SETTINGS)
+    settings = change.changed_attributes(*SETTING_FIELDS)
     return (change.event(program_id, ProgramChanged(settings)),) if settings else ()
 
 
-def _of_member(change: Change) -> Sequence[Event[Any]]:
+def _member_events(change: Change) -> Sequence[Event[Any]]:
     after = change.after
     program_id, member_id, role = after["program_id"], after["member_id"], after["role"]
     was, status = change.before.get("status"), after["status"]
@@ -117,7 +117,10 @@ def _of_member(change: Change) -> Sequence[Event[Any]]:
                 removed = MemberRemoved(member_id, role, has_tiktok=has_tiktok)
                 return (change.event(program_id, removed),)
     found: list[Event[Any]] = []
-    attributes, details = change.changed_attributes(*SHOWN), change.changed_attributes(*DETAILS)
+    attributes, details = (
+        change.changed_attributes(*LEADERBOARD_FIELDS),
+        change.changed_attributes(*DETAIL_FIELDS),
+    )
     if attributes and status == MemberStatus.ACTIVE:
         found.append(change.event(program_id, MemberChanged(member_id, role, attributes)))
     if details:

@@ -10,12 +10,12 @@ from chalicelib.foundation.identity import Caller, Role, ShownAs, TikTokState, n
 from chalicelib.foundation.texts import lookalike_key
 from chalicelib.foundation.values import dataclass
 
-MAX_NAME = 100
-MAX_ALIAS = 40
-MAX_SEARCH = 80  # characters by which members are found; a cursor holds them
+MAX_NAME_LENGTH = 100
+MAX_ALIAS_LENGTH = 40
+MAX_SEARCH_LENGTH = 80  # characters by which members are found; a cursor holds them
 MAX_FULFILLERS = 20
-MAX_DISCLOSURE = 200  # a line, beside a caption that TikTok cuts at 2,200
-MAX_REUSE = 100_000  # people; more than a program has
+MAX_DISCLOSURE_LENGTH = 200  # a line, beside a caption that TikTok cuts at 2,200
+MAX_REUSE_WARNING = 100_000  # people; more than a program has
 REUSE_WARNING_ABOVE = 50  # people with one caption or video before managers are warned
 MAX_CHANNELS = 200  # of a program, not counting archived ones
 MAX_CHANNELS_EVER = 1000  # with them: one query of a megabyte reads them all
@@ -215,7 +215,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Holder:
+class MembershipHolder:
     """The person who holds a membership: their subject, and the invitation they took up.
 
     Somebody else may hold it after a removal and another invitation to the same address.
@@ -245,7 +245,7 @@ class Invitation:
     left_before: bool
 
 
-def must_choose(invitations: Sequence[Member]) -> bool:
+def must_choose_invitation(invitations: Sequence[Member]) -> bool:
     """Return whether a person who signs in has to say which of these invitations they take.
 
     The only invitation is taken without asking, unless it comes from a program they left.
@@ -266,24 +266,24 @@ def normalized_name(name: str) -> str:
 def email_search_key(email: str) -> str:
     """Return the form in which an e-mail address, or the beginning of one, is searched."""
     try:
-        return normalized_email(email)[:MAX_SEARCH]
+        return normalized_email(email)[:MAX_SEARCH_LENGTH]
     except ValueError:  # the beginning of an address, or no address, which nobody has
-        return email.strip().lower()[:MAX_SEARCH]
+        return email.strip().lower()[:MAX_SEARCH_LENGTH]
 
 
 def name_search_key(name: str) -> str:
     """Return the form in which a name, or the beginning of one, is searched."""
-    return normalized_name(name)[:MAX_SEARCH]
+    return normalized_name(name)[:MAX_SEARCH_LENGTH]
 
 
 @cache
-def _zones() -> frozenset[str]:
+def _time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
 def is_time_zone(name: str) -> bool:
     """Return whether this is an IANA time zone such as `Europe/Berlin`."""
-    return name in _zones() and name not in ("localtime", "Factory")
+    return name in _time_zones() and name not in ("localtime", "Factory")
 
 
 def local_time(instant: datetime, time_zone: str) -> datetime:

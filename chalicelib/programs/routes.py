@@ -10,9 +10,9 @@ from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredR
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.model import (
-    MAX_DISCLOSURE,
+    MAX_DISCLOSURE_LENGTH,
     MAX_FULFILLERS,
-    MAX_REUSE,
+    MAX_REUSE_WARNING,
     ContentDisclosure,
     Program,
 )
@@ -66,9 +66,9 @@ class ChangeProgram(Schema):
     time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None = None
     leaderboard: bool | None = None
     rewards: bool | None = None
-    disclosure: Annotated[str, Field(max_length=MAX_DISCLOSURE, examples=["#ad"]), LINE] | None = (
-        None
-    )
+    disclosure: (
+        Annotated[str, Field(max_length=MAX_DISCLOSURE_LENGTH, examples=["#ad"]), LINE] | None
+    ) = None
     managers_on_leaderboard: bool | None = None
     names_on_leaderboard: bool | None = None
     fulfillers: (
@@ -79,7 +79,7 @@ class ChangeProgram(Schema):
         | None
     ) = None
     content_disclosure: ContentDisclosure | None = None
-    reuse_warning_above: Annotated[int, Field(ge=0, le=MAX_REUSE)] | None = None
+    reuse_warning_above: Annotated[int, Field(ge=0, le=MAX_REUSE_WARNING)] | None = None
 
 
 @endpoint(RequiredRole.MANAGER, answers={200: ProgramSettings})

@@ -25,18 +25,18 @@ from chalicelib.foundation.table import Conflict, Part, Read
 from chalicelib.foundation.texts import clean_line
 from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import (
-    MAX_NAME,
+    MAX_NAME_LENGTH,
     Campaign,
     Channel,
     ContentDisclosure,
-    Holder,
     Invitation,
     InvitationMail,
     Member,
+    MembershipHolder,
     MemberStatus,
     Program,
     is_time_zone,
-    must_choose,
+    must_choose_invitation,
 )
 from chalicelib.programs.store import NameTaken, ProgramStore, QuotaUsedUp, SubjectBound
 
@@ -113,16 +113,16 @@ class ProgramService:
 
     def as_caller(self, member: Member) -> Caller:
         """Return a member as a caller, also for what the clock does on their behalf."""
-        return member.as_caller(partial(self._zone, member.program_id))
+        return member.as_caller(partial(self._program_time_zone, member.program_id))
 
     def _bind(self, claims: Claims) -> Member | None:
         invitations = self._store.invitations(claims.email) if claims.email else ()
-        if must_choose(invitations):
+        if must_choose_invitation(invitations):
             # The index by which this person was looked for follows the table by milliseconds.
             known = self._store.member_of_subject(claims.subject)
             if known is not None and known.status is MemberStatus.ACTIVE:
                 return known
-            raise _choose_program(self.invitations_of(invitations))
+            raise _must_choose_program(self.invitations_of(invitations))
         bound = self.accept_invitation(invitations[0], claims.subject) if invitations else None
         return bound or self._store.member_of_subject(claims.subject)
 
@@ -334,7 +334,7 @@ class ProgramService:
         state: TikTokState | None,
         *,
         active: bool,
-        holder: Holder | None = None,
+        holder: MembershipHolder | None = None,
     ) -> Part:
         """Return the part that writes the state of a TikTok account to its member's item.
 
@@ -398,8 +398,8 @@ class ProgramService:
         ValueError for an invalid name, address or zone.
         """
         plain_name = clean_line(name)
-        if not 1 <= len(plain_name) <= MAX_NAME:
-            raise ValueError(f"A program's name has 1 to {MAX_NAME} characters.")
+        if not 1 <= len(plain_name) <= MAX_NAME_LENGTH:
+            raise ValueError(f"A program's name has 1 to {MAX_NAME_LENGTH} characters.")
         if not is_time_zone(time_zone):
             raise ValueError(f"{time_zone!r} is not a time zone. Use a name such as Europe/Berlin.")
         now = self._clock.now()
@@ -504,7 +504,7 @@ class ProgramService:
     def _new_member(self, program: Program, email: str, role: Role) -> Member:
         return new_invited_member(program.program_id, email, role, self._clock.now())
 
-    def _zone(self, program_id: str) -> str:
+    def _program_time_zone(self, program_id: str) -> str:
         program = self.cached_program(program_id)
         return program.time_zone if program else "UTC"
 
@@ -560,16 +560,16 @@ def check_time_zone(time_zone: str) -> None:
         )
 
 
-def _choose_program(invitations: Sequence[Invitation]) -> Problem:
+def _must_choose_program(invitations: Sequence[Invitation]) -> Problem:
     return Problem(
         ProblemCode.CHOOSE_PROGRAM,
         "You are invited, and nobody but you decides where you belong: accept one invitation. You "
         "may decline the others.",
-        members={"invitations": [_as_member(each) for each in invitations]},
+        members={"invitations": [_invitation_to_dict(each) for each in invitations]},
     )
 
 
-def _as_member(invitation: Invitation) -> dict[str, Any]:
+def _invitation_to_dict(invitation: Invitation) -> dict[str, Any]:
     return {
         "program_id": invitation.program_id,
         "program_name": invitation.program_name,

@@ -49,9 +49,9 @@ from chalicelib.programs.model import (
     ChannelKind,
     ChannelMember,
     ContentDisclosure,
-    Holder,
     InvitationMail,
     Member,
+    MembershipHolder,
     MemberStatus,
     Program,
     email_search_key,
@@ -60,7 +60,7 @@ from chalicelib.programs.model import (
     normalized_name,
 )
 
-_PROGRAM = "program"
+_PROGRAM_KEY = "program"
 MANAGERS = "managers"
 MEMBERS = "members"  # a number: of members and invitations there are
 CHANNELS = "channels"
@@ -379,20 +379,20 @@ class ProgramStore(Store):
     def program(self, program_id: str) -> Program | None:
         try:
             return self._database.get(
-                ProgramItem, program_id, _PROGRAM, consistent_read=True
+                ProgramItem, program_id, _PROGRAM_KEY, consistent_read=True
             ).to_program()
         except DoesNotExist:
             return None
 
     def programs(self, program_ids: Collection[str]) -> dict[str, Program]:
         """Return programs by id: a call for each hundred."""
-        keys = [(each, _PROGRAM) for each in program_ids]
+        keys = [(each, _PROGRAM_KEY) for each in program_ids]
         found = self._database.batch_get(ProgramItem, keys, consistent_read=True)
         return {item.program_id: item.to_program() for item in found}
 
     def read_of_program(self, program_id: str) -> Read[Program]:
         """Return the read of a program, to be made together with others."""
-        return Read(ProgramItem, (program_id, _PROGRAM), ProgramItem.to_program)
+        return Read(ProgramItem, (program_id, _PROGRAM_KEY), ProgramItem.to_program)
 
     def program_created(self, name: str, manager_email: str) -> Program | None:
         """Return the program that was created by this name for this manager, as it is now."""
@@ -414,7 +414,7 @@ class ProgramStore(Store):
                 Put(
                     ProgramItem(
                         program.program_id,
-                        _PROGRAM,
+                        _PROGRAM_KEY,
                         name=program.name,
                         time_zone=program.time_zone,
                         created_at=program.created_at,
@@ -445,7 +445,7 @@ class ProgramStore(Store):
             if name == "fulfillers":  # nobody named is no set at all
                 actions.append(attribute.set(set(value)) if value else attribute.remove())
             else:
-                actions.append(attribute.set(_stored(value)))
+                actions.append(attribute.set(_to_stored_value(value)))
         same = ProgramItem.item.exists() & of_version(ProgramItem.version, was.version)
         changed = act(
             Kind.PROGRAM_CHANGED,
@@ -456,7 +456,7 @@ class ProgramStore(Store):
             title=becomes.name,
         )
         self._database.commit(
-            [Update(ProgramItem(was.program_id, _PROGRAM), actions, same), changed]
+            [Update(ProgramItem(was.program_id, _PROGRAM_KEY), actions, same), changed]
         )
 
     def active_managers(self, program_id: str) -> frozenset[str]:
@@ -487,10 +487,10 @@ class ProgramStore(Store):
 
     def member_counts(self, program_id: str, now: datetime) -> tuple[int, int]:
         """Return how many members a program has, and how many it invited today."""
-        keys = [(program_id, MEMBERS), (program_id, _invitations_of(now))]
+        keys = [(program_id, MEMBERS), (program_id, _invitation_count_key(now))]
         found = self._database.batch_get(CountedIdsItem, keys, consistent_read=True)
         made = {item.item: int(item.made or 0) for item in found}
-        return made.get(MEMBERS, 0), made.get(_invitations_of(now), 0)
+        return made.get(MEMBERS, 0), made.get(_invitation_count_key(now), 0)
 
     def reinvite_removed(self, removed: Member, becomes: Member, quotas: Quotas) -> None:
         """Invite a removed member again, with the id they had.
@@ -570,7 +570,7 @@ class ProgramStore(Store):
         state: TikTokState | None,
         *,
         active: bool,
-        holder: Holder | None = None,
+        holder: MembershipHolder | None = None,
     ) -> Part:
         """Return the part that writes the state of a TikTok account to its member's item."""
         action = MemberItem.tiktok.set(state) if state else MemberItem.tiktok.remove()
@@ -842,7 +842,7 @@ def invited_count_parts(member: Member, number: int, quotas: Quotas) -> list[Par
         ("members", MEMBERS, quotas.members),
         (
             "invitations_a_day",
-            _invitations_of(member.invited_at),
+            _invitation_count_key(member.invited_at),
             quotas.invitations_a_day,
         ),
     ):
@@ -853,7 +853,7 @@ def invited_count_parts(member: Member, number: int, quotas: Quotas) -> list[Par
     return parts
 
 
-def _invitations_of(day: datetime) -> str:
+def _invitation_count_key(day: datetime) -> str:
     return f"invitations#{day.astimezone(UTC):%Y-%m-%d}"
 
 
@@ -945,5 +945,5 @@ class NameTaken(Exception):
     """Something else of this kind has the name."""
 
 
-def _stored(value: object) -> object:
+def _to_stored_value(value: object) -> object:
     return value.value if isinstance(value, Enum) else value

@@ -9,9 +9,9 @@ from chalicelib.foundation.fields import LINE
 from chalicelib.foundation.identity import Role, TikTokState
 from chalicelib.foundation.pages import Page
 from chalicelib.foundation.schemas import Schema
-from chalicelib.programs.model import MAX_NAME, InvitationMail, Member, MemberStatus
+from chalicelib.programs.model import MAX_NAME_LENGTH, InvitationMail, Member, MemberStatus
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), LINE]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH), LINE]
 
 
 class MemberView(Schema):

@@ -31,7 +31,7 @@ from chalicelib.performances.model import Performance
 from chalicelib.programs.model import InvitationMail, Member, MemberStatus
 from chalicelib.reports.events import ActivitiesSeen
 from chalicelib.reports.model import (
-    INVITED_FOR,
+    INVITATION_PENDING_AFTER,
     UNLIKELY_DAYS,
     Attempt,
     Attribution,
@@ -39,45 +39,45 @@ from chalicelib.reports.model import (
     Dismissal,
     Fact,
     Impression,
-    Kind,
+    PostResponse,
     Progress,
-    Response,
     Scope,
     WorklistEntry,
+    WorklistKind,
+    activity_gaps,
     changed_counts,
     changed_days,
     counts_of,
-    gaps_of,
     merged_facts,
     sends_by_day,
     unlikely_step,
 )
 from chalicelib.reports.store import (
     SHARDS,
-    Counted,
-    Known,
+    CountedChanges,
     ReportStore,
-    Stored,
+    StoredProgress,
     TransactionTooLarge,
+    Versioned,
     impression_from,
 )
 
 MAX_ATTEMPTS = 10
 LONGEST_WAIT_SECONDS = 1.0
 """Between two attempts, of which the first comes after some milliseconds: all within 5 s."""
-PAIRS_AT_ONCE = 25
+MAX_PAIRS_PER_WRITE = 25
 """Pairs of member and activity in one transaction: each writes one item of progress, or two."""
 
 UNPACKED_DAYS = 3
 """So old a day is before it is packed: until then it is written to all the time."""
-PACKED_AT_ONCE = 90
+MAX_DAYS_PER_PACK = 90
 """Items of days that go in one transaction at most, with their month."""
-PROGRAMS_KEPT = 1000
+MAX_CACHED_PROGRAMS = 1000
 
-TITLES_KEPT = 1000
+MAX_CACHED_TITLES = 1000
 """Titles of activities that a warm function remembers."""
 
-OF_PERFORMANCES = (
+PERFORMANCE_EVENTS = (
     PerformanceQueued,
     PerformanceUnconfirmed,
     PerformanceStaged,
@@ -135,8 +135,8 @@ class FactCounter:
         written = 0
         for program_id, of_program in by_program.items():
             merged = list(merged_facts(of_program).values())
-            for start in range(0, len(merged), PAIRS_AT_ONCE):
-                written += self._count(program_id, merged[start : start + PAIRS_AT_ONCE])
+            for start in range(0, len(merged), MAX_PAIRS_PER_WRITE):
+                written += self._count(program_id, merged[start : start + MAX_PAIRS_PER_WRITE])
         return written
 
     def _count(self, program_id: str, facts: Sequence[Fact]) -> int:
@@ -146,7 +146,7 @@ class FactCounter:
                 longest = min(0.02 * 2**attempt, LONGEST_WAIT_SECONDS)
                 self._sleep(longest * secrets.randbelow(100) / 100)
             try:
-                return self._write(program_id, facts, shard)
+                return self._write_pairs(program_id, facts, shard)
             except TransactionTooLarge:
                 half = len(facts) // 2
                 if not half:
@@ -158,9 +158,9 @@ class FactCounter:
                 shard = 1 + secrets.randbelow(SHARDS - 1)
         raise Contended
 
-    def _write(self, program_id: str, facts: Sequence[Fact], shard: int) -> int:
+    def _write_pairs(self, program_id: str, facts: Sequence[Fact], shard: int) -> int:
         known = self._store.progress(program_id, [each.pair for each in facts])
-        progress: dict[tuple[str, str], Known[Progress]] = {}
+        progress: dict[tuple[str, str], Versioned[Progress]] = {}
         added: Counts = Counter()
         sent: dict[str, Counter[Any]] = defaultdict(Counter)
         for fact in facts:
@@ -170,7 +170,7 @@ class FactCounter:
             after = was.merged(is_)
             if before and after == was:
                 continue
-            progress[fact.pair] = Known(after, before.version if before else 0)
+            progress[fact.pair] = Versioned(after, before.version if before else 0)
             changes = changed_counts(
                 counts_of(fact.activity_id, was), counts_of(fact.activity_id, after)
             )
@@ -178,8 +178,8 @@ class FactCounter:
             added.update(changes)
         if not progress:
             return 0
-        days, worklist_entries = self._days(program_id, sent, added)
-        counted = Counted(
+        days, worklist_entries = self._changed_active_days(program_id, sent, added)
+        counted = CountedChanges(
             program_id,
             progress,
             days,
@@ -189,39 +189,45 @@ class FactCounter:
         )
         return self._store.write(counted, shard, self._clock.now())
 
-    def _days(
+    def _changed_active_days(
         self, program_id: str, sent: Mapping[str, Counter[Any]], added: Counts
-    ) -> tuple[dict[str, Known[Any]], list[WorklistEntry]]:
+    ) -> tuple[dict[str, Versioned[Any]], list[WorklistEntry]]:
         """Return how members' active days change; adds to `added` what follows from it."""
         changing = {member: each for member, each in sent.items() if any(each.values())}
         found = self._store.days(program_id, list(changing)) if changing else {}
-        days: dict[str, Known[Any]] = {}
+        days: dict[str, Versioned[Any]] = {}
         worklist_entries: dict[str, WorklistEntry] = {}
         for member_id, changes in changing.items():
-            before = found.get(member_id, Known({}))
+            before = found.get(member_id, Versioned({}))
             after = changed_days(before.thing, changes)
-            days[member_id] = Known(after, before.version)
-            added.update(changed_counts(gaps_of(before.thing), gaps_of(after)))
+            days[member_id] = Versioned(after, before.version)
+            added.update(changed_counts(activity_gaps(before.thing), activity_gaps(after)))
             unlikely = [
                 number
                 for day, number in after.items()
                 if unlikely_step(number) > unlikely_step(before.thing.get(day, 0))
             ]
-            entry = self._unlikely(program_id, member_id, max(unlikely)) if unlikely else None
+            entry = (
+                self._unlikely_sends_entry(program_id, member_id, max(unlikely))
+                if unlikely
+                else None
+            )
             if entry:
                 worklist_entries[member_id] = entry
         return days, list(worklist_entries.values())
 
-    def _unlikely(self, program_id: str, member_id: str, number: int) -> WorklistEntry | None:
+    def _unlikely_sends_entry(
+        self, program_id: str, member_id: str, number: int
+    ) -> WorklistEntry | None:
         """Return what is to be told of many sends, of a member who is still there."""
         member = self._people.member(program_id, member_id)
         if member is None or member.status is not MemberStatus.ACTIVE:
             return None
         return WorklistEntry(
-            Kind.UNLIKELY,
+            WorklistKind.UNLIKELY,
             member_id,
             self._clock.now(),
-            title=_name_of(member),
+            title=_display_name(member),
             number=number,
             days=UNLIKELY_DAYS,
         )
@@ -232,7 +238,7 @@ class FactCounter:
 
     def _worklist_titles(self, program_id: str, added: Counts) -> dict[str, str]:
         """Return titles of the activities that come onto the worklist, each read once."""
-        if len(self._known_titles) > TITLES_KEPT:
+        if len(self._known_titles) > MAX_CACHED_TITLES:
             self._known_titles.clear()
         ids = {
             place.thing_id
@@ -266,11 +272,11 @@ class DayPacker:
         today = self._clock.now().date()
         if self._packed.get(program_id) == today:
             return
-        if len(self._packed) >= PROGRAMS_KEPT:
+        if len(self._packed) >= MAX_CACHED_PROGRAMS:
             self._packed.clear()
         before = today - timedelta(days=UNPACKED_DAYS)
         try:
-            number = self._store.pack_days(program_id, before, PACKED_AT_ONCE)
+            number = self._store.pack_days(program_id, before, MAX_DAYS_PER_PACK)
         except (Conflict, Contended):
             return  # somebody counts one of these days, or packs them
         # A month that cannot be packed or read must not keep the program's events from being
@@ -278,7 +284,7 @@ class DayPacker:
         except Exception:  # noqa: BLE001  logged; what is not packed is read as it is
             logger.exception("days not packed")
             return
-        if number < PACKED_AT_ONCE:
+        if number < MAX_DAYS_PER_PACK:
             self._packed[program_id] = today
         logger.info("days packed", extra={"items": number})
 
@@ -314,9 +320,10 @@ class PersonCounter:
                 # Of who left nothing can be mended: no mail, no send, no account.
                 now = self._clock.now()
                 worklist_entries += [
-                    (False, WorklistEntry(each, member_id, now)) for each in _OF_WHO_IS_THERE
+                    (False, WorklistEntry(each, member_id, now))
+                    for each in _KINDS_OF_CURRENT_MEMBERS
                 ]
-                self._leave_behind(program_id, member_id, member.removed_at or now)
+                self._mark_left_behind(program_id, member_id, member.removed_at or now)
             try:
                 self._store.count_person(
                     program_id,
@@ -339,7 +346,7 @@ class PersonCounter:
         now = self._clock.now()
         self._change_progress(program_id, member_id, lambda each: each.without_views(now))
 
-    def _leave_behind(self, program_id: str, member_id: str, left_at: datetime) -> None:
+    def _mark_left_behind(self, program_id: str, member_id: str, left_at: datetime) -> None:
         """Take what a member sent off the worklist, and keep off it what becomes of that yet.
 
         Before they are counted as gone, so that it is done again if it breaks halfway. A query, and
@@ -363,8 +370,10 @@ class PersonCounter:
                 (each, after) for each in found if (after := change(each.progress)) != each.progress
             ]
             try:
-                for start in range(0, len(changed), PAIRS_AT_ONCE):
-                    counted = _counted(program_id, changed[start : start + PAIRS_AT_ONCE])
+                for start in range(0, len(changed), MAX_PAIRS_PER_WRITE):
+                    counted = _progress_writes(
+                        program_id, changed[start : start + MAX_PAIRS_PER_WRITE]
+                    )
                     self._store.write(counted, shard, self._clock.now())
             except (Conflict, Contended):
                 continue  # something became of a send at this moment
@@ -372,76 +381,87 @@ class PersonCounter:
         raise Contended
 
 
-_OF_WHO_IS_THERE = (Kind.ADDRESS, Kind.UNLIKELY)
+_KINDS_OF_CURRENT_MEMBERS = (WorklistKind.ADDRESS, WorklistKind.UNLIKELY)
 
 
-def _counted(program_id: str, changed: Sequence[tuple[Stored, Progress]]) -> Counted:
+def _progress_writes(
+    program_id: str, changed: Sequence[tuple[StoredProgress, Progress]]
+) -> CountedChanges:
     """Return the writes that make progress otherwise; the days of its sends stay as they are."""
-    progress: dict[tuple[str, str], Known[Progress]] = {}
+    progress: dict[tuple[str, str], Versioned[Progress]] = {}
     added: Counts = Counter()
     for each, after in changed:
-        progress[each.member_id, each.activity_id] = Known(after, each.version)
+        progress[each.member_id, each.activity_id] = Versioned(after, each.version)
         added.update(
             changed_counts(
                 counts_of(each.activity_id, each.progress), counts_of(each.activity_id, after)
             )
         )
-    return Counted(program_id, progress, days={}, counts=added, titles={})
+    return CountedChanges(program_id, progress, days={}, counts=added, titles={})
 
 
 def counted_as(member: Member, before: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return what is stored of a member who was counted: as little as decides what is shown."""
     counted: dict[str, Any] = {}
     if member.status is MemberStatus.ACTIVE:
-        counted |= {"active": True, "channels": sorted(member.channels), "name": _name_of(member)}
+        counted |= {
+            "active": True,
+            "channels": sorted(member.channels),
+            "name": _display_name(member),
+        }
         if member.tiktok is TikTokState.RECONNECT_REQUIRED:
             counted["account"] = before.get("account") or now.isoformat()
     if member.status is MemberStatus.INVITED:
         failed = member.mail is InvitationMail.FAILED
-        counted["undelivered" if failed else "invitation"] = _asked_at(member).isoformat()
+        counted["undelivered" if failed else "invitation"] = _last_invited_at(member).isoformat()
     return counted
 
 
 def _worklist_entries_of(member: Member, counted: Mapping[str, Any]) -> dict[str, WorklistEntry]:
-    since = _moment(counted.get("account")) or member.invited_at
+    since = _parse_moment(counted.get("account")) or member.invited_at
     return {
-        "account": WorklistEntry(Kind.ACCOUNT, member.member_id, since, title=_name_of(member)),
+        "account": WorklistEntry(
+            WorklistKind.ACCOUNT, member.member_id, since, title=_display_name(member)
+        ),
         "undelivered": WorklistEntry(
-            Kind.UNDELIVERED, member.member_id, member.invited_at, title=member.email
+            WorklistKind.UNDELIVERED, member.member_id, member.invited_at, title=member.email
         ),
         "invitation": WorklistEntry(
-            Kind.INVITATION, member.member_id, _asked_at(member) + INVITED_FOR, title=member.email
+            WorklistKind.INVITATION,
+            member.member_id,
+            _last_invited_at(member) + INVITATION_PENDING_AFTER,
+            title=member.email,
         ),
     }
 
 
-def _asked_at(member: Member) -> datetime:
+def _last_invited_at(member: Member) -> datetime:
     """Return when a member was invited, or mailed since."""
     return max(member.invited_at, member.mailed_at or member.invited_at)
 
 
-def _name_of(member: Member) -> str:
+def _display_name(member: Member) -> str:
     return member.name or member.email
 
 
 # --- facts
 
 
-def facts_of(received: Event[Any]) -> list[Fact]:
+def facts_of_event(received: Event[Any]) -> list[Fact]:
     """Return the facts that an event tells."""
     payload, program_id = received.payload, received.program_id
     match payload:
         case ActivityDismissed():
-            dismissal = Dismissal(dismissed_at=_moment(payload.dismissed_at))
+            dismissal = Dismissal(dismissed_at=_parse_moment(payload.dismissed_at))
         case DismissalUndone():
-            dismissal = Dismissal(undone=_moment(payload.dismissed_at))
+            dismissal = Dismissal(undone=_parse_moment(payload.dismissed_at))
         case ActivitiesSeen():
             return [
                 impression_fact(program_id, payload.member_id, activity_id, impression_from(text))
                 for activity_id, _, text in (each.partition("=") for each in payload.sights)
             ]
         case _:
-            fact = fact_of(program_id, payload)
+            fact = fact_of_payload(program_id, payload)
             return [fact] if fact else []
     return [Fact(program_id, payload.member_id, payload.activity_id, Progress(dismissal=dismissal))]
 
@@ -453,25 +473,25 @@ def impression_fact(
     return Fact(program_id, member_id, activity_id, Progress(impression=impression))
 
 
-def fact_of(program_id: str, payload: PerformanceEvent) -> Fact | None:
+def fact_of_payload(program_id: str, payload: PerformanceEvent) -> Fact | None:
     """Return the fact that an event of a performance tells; none of a trial."""
-    queued_at = _moment(payload.queued_at)
+    queued_at = _parse_moment(payload.queued_at)
     if payload.trial or queued_at is None:
         return None
     attempt = Attempt(
         payload.performance_id,
         queued_at,
         Attribution(payload.campaign_id, tuple(sorted(payload.channel_ids))),
-        unconfirmed_at=_moment(payload.unconfirmed_at),
-        staged_at=_moment(payload.staged_at),
-        posted_at=_moment(payload.posted_at),
-        failed_at=_moment(payload.failed_at),
+        unconfirmed_at=_parse_moment(payload.unconfirmed_at),
+        staged_at=_parse_moment(payload.staged_at),
+        posted_at=_parse_moment(payload.posted_at),
+        failed_at=_parse_moment(payload.failed_at),
         failure=payload.failure,
         disclosed=payload.disclosed,
         cut=payload.cut,
         response=_response_of(payload) if isinstance(payload, PerformanceCounted) else None,
     )
-    return _fact(program_id, payload.member_id, payload.activity_id, attempt)
+    return _attempt_fact(program_id, payload.member_id, payload.activity_id, attempt)
 
 
 def fact_of_performance(performance: Performance) -> Fact | None:
@@ -490,26 +510,30 @@ def fact_of_performance(performance: Performance) -> Fact | None:
         failure=performance.failure,
         disclosed=performance.acknowledged is not None,
         cut=performance.cut,
-        response=Response(
+        response=PostResponse(
             counted.at, counted.views, counted.likes, counted.comments, performance.points_earned
         )
         if counted
         else None,
     )
-    return _fact(performance.program_id, performance.member_id, performance.activity_id, attempt)
-
-
-def _response_of(payload: PerformanceCounted) -> Response | None:
-    at = _moment(payload.counted_at)
-    return (
-        Response(at, payload.views, payload.likes, payload.comments, payload.points) if at else None
+    return _attempt_fact(
+        performance.program_id, performance.member_id, performance.activity_id, attempt
     )
 
 
-def _fact(program_id: str, member_id: str, activity_id: str, attempt: Attempt) -> Fact:
+def _response_of(payload: PerformanceCounted) -> PostResponse | None:
+    at = _parse_moment(payload.counted_at)
+    return (
+        PostResponse(at, payload.views, payload.likes, payload.comments, payload.points)
+        if at
+        else None
+    )
+
+
+def _attempt_fact(program_id: str, member_id: str, activity_id: str, attempt: Attempt) -> Fact:
     progress = Progress(attempts={attempt.performance_id: attempt})
     return Fact(program_id, member_id, activity_id, progress)
 
 
-def _moment(text: str | None) -> datetime | None:
+def _parse_moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None

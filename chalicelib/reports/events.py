@@ -7,7 +7,7 @@ from chalicelib.foundation.events import Change, Event, Payload
 from chalicelib.foundation.values import dataclass
 
 SEEN, EXPORT = "seen#", "export#"
-SIGHTED = "activity_ids"
+SEEN_IDS = "activity_ids"
 """The set of those that an item of what a member saw has, by which it is told when it is full."""
 
 
@@ -37,7 +37,7 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
     item = str(after.get("item", ""))
     program_id, _, rest = str(after.get("scope", "")).partition("/")
     if item.startswith(SEEN):
-        names = sorted(after.keys() - change.before.keys() - {"scope", "item", SIGHTED})
+        names = sorted(after.keys() - change.before.keys() - {"scope", "item", SEEN_IDS})
         member_id = rest.removesuffix("#seen")
         sights = tuple(f"{name}={after[name]}" for name in names)
         return (change.event(program_id, ActivitiesSeen(member_id, sights)),) if sights else ()

@@ -32,7 +32,7 @@ WAITING_DAYS = 7
 FAILED_DAYS = 14
 """For so many days a failed send is on the worklist (product rule)."""
 
-UNLIKELY_SENDS = 25
+UNLIKELY_DAILY_SENDS = 25
 """Sends of a member on one day that are unlikely: TikTok keeps five drafts (product rule)."""
 
 UNLIKELY_DAYS = 7
@@ -47,11 +47,11 @@ MAX_GAP_DAYS = 400
 """Days since a member was last active that are told apart; more than the longest period has."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-BUCKETS = (5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, _DAY, 3 * _DAY)
+TIME_BUCKETS = (5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, _DAY, 3 * _DAY)
 """Upper bounds, in seconds, of the classes that times are counted in; the last class is open."""
 
 
-class Name(StrEnum):
+class CounterName(StrEnum):
     """Names of the numbers that are counted for each day."""
 
     SEEN = "seen"
@@ -72,10 +72,10 @@ MAX_SENDS = 20
 """Attempts of one member at one activity that are kept. Who sends what fails again and again adds
 one each time, to an item that has 400 KB at most: these take 24, each addressed to 20 channels."""
 
-LOST = "lost:"
+LOST_PREFIX = "lost:"
 """And of failures, by their code: `lost:inbox_full`."""
 
-CUT = "cut:"
+CUT_PREFIX = "cut:"
 """And of one cut of several, by its upload: `cut:upl_1:sent`."""
 
 TO_POST, TO_PERFORM = "post", "perform"
@@ -114,7 +114,7 @@ class Attribution:
 
 
 @dataclass(frozen=True)
-class Response:
+class PostResponse:
     """What TikTok had counted of a post at an instant, and the points that it brought its member.
 
     `views` is None once its member took back that this is read.
@@ -151,7 +151,7 @@ class Attempt:
     failure: str | None = None
     disclosed: bool = False
     cut: str | None = None
-    response: Response | None = None
+    response: PostResponse | None = None
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -160,7 +160,7 @@ class Attempt:
     def merged(self, other: "Attempt") -> "Attempt":
         """Return what is known from both: the earlier of two times, and any rather than none."""
         known: dict[str, datetime | None] = {
-            each: _earlier(getattr(self, each), getattr(other, each)) for each in _MOMENTS
+            each: _earlier(getattr(self, each), getattr(other, each)) for each in _MOMENT_FIELDS
         }
         failure = min((each for each in (self.failure, other.failure) if each), default=None)
         disclosed = self.disclosed or other.disclosed
@@ -177,8 +177,8 @@ class Attempt:
         )
 
 
-_LATER = timedelta(microseconds=1)
-_MOMENTS = tuple(each.name for each in fields(Attempt) if each.name.endswith("_at"))
+_MICROSECOND = timedelta(microseconds=1)
+_MOMENT_FIELDS = tuple(each.name for each in fields(Attempt) if each.name.endswith("_at"))
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class Progress:
         sights = [each for each in (self.impression, other.impression) if each]
         return replace(
             self,
-            attempts=_kept(attempts),
+            attempts=_kept_attempts(attempts),
             impression=min(sights, key=_order_of_impression, default=None),
             dismissal=self.dismissal.merged(other.dismissal),
             left_at=_later(self.left_at, other.left_at),
@@ -240,7 +240,9 @@ class Progress:
     def without_views(self, at: datetime) -> "Progress":
         """Return it with views taken back at an instant; those read since then, after that."""
         taken_back = {
-            each.performance_id: replace(each, response=Response(max(at, known.at + _LATER)))
+            each.performance_id: replace(
+                each, response=PostResponse(max(at, known.at + _MICROSECOND))
+            )
             for each in self.attempts.values()
             if (known := each.response) and known.views is not None
         }
@@ -316,7 +318,7 @@ class Progress:
         return local_time(instant, self.zone).date()
 
 
-def _kept(attempts: Mapping[str, Attempt]) -> Mapping[str, Attempt]:
+def _kept_attempts(attempts: Mapping[str, Attempt]) -> Mapping[str, Attempt]:
     """Return the attempts that are kept: the first, those that got furthest first, and the last.
 
     Each is chosen by an order of all attempts, so it does not matter what was left out before.
@@ -363,74 +365,79 @@ def counts_of(activity_id: str, progress: Progress) -> Counts:
     """Return everything a progress counts as, in every scope."""
     counts: Counts = Counter()
     whose, cut = progress.attribution, progress.cut
-    for day, name in _names(progress):
+    for day, name in _counted_names(progress):
         counts[CounterKey(Scope.PROGRAM, day=day), name] += 1
         counts[CounterKey(Scope.ACTIVITY, activity_id, day), name] += 1
-        if cut and (of_cut := _of_cut(name)):
-            counts[CounterKey(Scope.ACTIVITY, activity_id, day), f"{CUT}{cut}:{of_cut}"] += 1
+        if cut and (of_cut := _cut_counter_name(name)):
+            counts[CounterKey(Scope.ACTIVITY, activity_id, day), f"{CUT_PREFIX}{cut}:{of_cut}"] += 1
         if whose.campaign_id:
             counts[CounterKey(Scope.CAMPAIGN, whose.campaign_id, day), name] += 1
-        if name in _OF_CHANNELS:
+        if name in _CHANNEL_COUNTERS:
             for each in whose.channel_ids:
                 counts[CounterKey(Scope.CHANNELS, day=day), f"{each}:{name}"] += 1
             counts[CounterKey(Scope.TOTALS, activity_id), name] += 1
-        elif name.startswith(LOST):
+        elif name.startswith(LOST_PREFIX):
             counts[CounterKey(Scope.TOTALS, activity_id), "lost"] += 1
-    for day, name, number in (*_times(progress), *_responses(progress)):
-        for place in _places(activity_id, whose, day):
+    for day, name, number in (*_counted_times(progress), *_counted_responses(progress)):
+        for place in _counter_keys(activity_id, whose, day):
             counts[place, name] += number
-    for name in _needs_hand(progress):
+    for name in _worklist_counts(progress):
         counts[CounterKey(Scope.WORKLIST, activity_id), name] += 1
     return counts
 
 
-def _of_cut(name: str) -> str | None:
+def _cut_counter_name(name: str) -> str | None:
     """Return the name under which a number is counted apart for each cut; None: it is not."""
-    if name.startswith(LOST):
+    if name.startswith(LOST_PREFIX):
         return "failed"
-    return name if name in (Name.SENT, Name.STAGED, Name.POSTED) else None
+    return name if name in (CounterName.SENT, CounterName.STAGED, CounterName.POSTED) else None
 
 
-def _places(activity_id: str, whose: Attribution, day: date) -> Iterator[CounterKey]:
+def _counter_keys(activity_id: str, whose: Attribution, day: date) -> Iterator[CounterKey]:
     yield CounterKey(Scope.PROGRAM, day=day)
     yield CounterKey(Scope.ACTIVITY, activity_id, day)
     if whose.campaign_id:
         yield CounterKey(Scope.CAMPAIGN, whose.campaign_id, day)
 
 
-_OF_CHANNELS = frozenset({Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED})
+_CHANNEL_COUNTERS = frozenset(
+    {CounterName.SEEN, CounterName.SENT, CounterName.STAGED, CounterName.POSTED}
+)
 
 
-def _names(progress: Progress) -> Iterator[tuple[date, str]]:
+def _counted_names(progress: Progress) -> Iterator[tuple[date, str]]:
     sent_at = progress.first_sent_at
     seen = [each for each in (progress.impression and progress.impression.seen_at, sent_at) if each]
     if seen:
-        yield progress.day(min(seen)), Name.SEEN
+        yield progress.day(min(seen)), CounterName.SEEN
     if sent_at:
-        yield progress.day(sent_at), Name.SENT
+        yield progress.day(sent_at), CounterName.SENT
         if progress.disclosed:
-            yield progress.day(sent_at), Name.DISCLOSED
+            yield progress.day(sent_at), CounterName.DISCLOSED
     elif progress.dismissal.holds and progress.dismissal.dismissed_at:
-        yield progress.day(progress.dismissal.dismissed_at), Name.DISMISSED
+        yield progress.day(progress.dismissal.dismissed_at), CounterName.DISMISSED
     if progress.staged_at:
-        yield progress.day(progress.staged_at), Name.STAGED
+        yield progress.day(progress.staged_at), CounterName.STAGED
     if progress.posted_at:
-        yield progress.day(progress.posted_at), Name.POSTED
+        yield progress.day(progress.posted_at), CounterName.POSTED
     if progress.lost and progress.lost.failed_at:
-        yield progress.day(progress.lost.failed_at), f"{LOST}{progress.lost.failure or 'unknown'}"
+        yield (
+            progress.day(progress.lost.failed_at),
+            f"{LOST_PREFIX}{progress.lost.failure or 'unknown'}",
+        )
     if progress.unconfirmed and progress.unconfirmed.unconfirmed_at:
-        yield progress.day(progress.unconfirmed.unconfirmed_at), Name.UNCONFIRMED
+        yield progress.day(progress.unconfirmed.unconfirmed_at), CounterName.UNCONFIRMED
 
 
-def _times(progress: Progress) -> Iterator[tuple[date, str, int]]:
-    for name, seconds in _seconds(progress):
+def _counted_times(progress: Progress) -> Iterator[tuple[date, str, int]]:
+    for name, seconds in _measured_seconds(progress):
         at = progress.posted_at if name == TO_POST else progress.first_sent_at
-        day = progress.day(at)  # type: ignore[arg-type]  # `_seconds` yields only known times
+        day = progress.day(at)  # type: ignore[arg-type]  # `_measured_seconds` yields only known times
         yield day, f"{name}:{bucket_of(seconds)}", 1
         yield day, f"{name}:seconds", seconds
 
 
-def _seconds(progress: Progress) -> Iterator[tuple[str, int]]:
+def _measured_seconds(progress: Progress) -> Iterator[tuple[str, int]]:
     if progress.posted_at and progress.staged_at:
         yield TO_POST, max(0, int((progress.posted_at - progress.staged_at).total_seconds()))
     sent_at, impression = progress.first_sent_at, progress.impression
@@ -438,7 +445,7 @@ def _seconds(progress: Progress) -> Iterator[tuple[str, int]]:
         yield TO_PERFORM, int((sent_at - impression.seen_at).total_seconds())
 
 
-def _responses(progress: Progress) -> Iterator[tuple[date, str, int]]:
+def _counted_responses(progress: Progress) -> Iterator[tuple[date, str, int]]:
     """Yield what TikTok counted of the post, on its day, if its views are read.
 
     Of several, which only failures told too early can bring about, it is the first: as the step
@@ -452,17 +459,17 @@ def _responses(progress: Progress) -> Iterator[tuple[date, str, int]]:
     if first[0] is None or response is None or response.views is None:
         return
     numbers = {
-        Name.COUNTED: 1,
-        Name.VIEWS: response.views,
-        Name.LIKES: response.likes,
-        Name.COMMENTS: response.comments,
-        Name.COUNTED_POINTS: response.points,
+        CounterName.COUNTED: 1,
+        CounterName.VIEWS: response.views,
+        CounterName.LIKES: response.likes,
+        CounterName.COMMENTS: response.comments,
+        CounterName.COUNTED_POINTS: response.points,
     }
     day = progress.day(first[0])
     yield from ((day, name, number) for name, number in numbers.items() if number)
 
 
-def _needs_hand(progress: Progress) -> Iterator[str]:
+def _worklist_counts(progress: Progress) -> Iterator[str]:
     if progress.left_behind:
         return
     if progress.staged_at and not progress.posted_at:
@@ -474,7 +481,7 @@ def _needs_hand(progress: Progress) -> Iterator[str]:
 
 def bucket_of(seconds: int) -> int:
     """Return the class that a time is counted in."""
-    return next((at for at, most in enumerate(BUCKETS) if seconds <= most), len(BUCKETS))
+    return next((at for at, most in enumerate(TIME_BUCKETS) if seconds <= most), len(TIME_BUCKETS))
 
 
 def changed_counts(before: Counts, after: Counts) -> Counts:
@@ -497,7 +504,7 @@ def sends_by_day(activity_counts: Counts) -> Counter[date]:
     """Return the changes of a member's days out of the changed counts of one activity."""
     found: Counter[date] = Counter()
     for (place, name), number in activity_counts.items():
-        if place.scope is Scope.PROGRAM and name == Name.SENT and place.day:
+        if place.scope is Scope.PROGRAM and name == CounterName.SENT and place.day:
             found[place.day] += number
     return found
 
@@ -508,7 +515,7 @@ def changed_days(days: Days, changes: Days) -> dict[date, int]:
     return {day: number for day, number in after.items() if number > 0}
 
 
-def gaps_of(days: Iterable[date]) -> Counts:
+def activity_gaps(days: Iterable[date]) -> Counts:
     """Count a member's active days by how long before each the last one was.
 
     Members active between two days are then those of whose active days in between one has none
@@ -639,7 +646,7 @@ def audience_of(counted: Mapping[str, int], channel_ids: Iterable[str]) -> Audie
 # Worklist
 
 
-class Kind(StrEnum):
+class WorklistKind(StrEnum):
     """The kinds of worklist items, in the order in which they are shown."""
 
     APP = "tiktok_app_refused"
@@ -664,16 +671,16 @@ class Kind(StrEnum):
 
 
 _KEY_ORDER = {
-    Kind.APP: 0,
-    Kind.REFUSED: 1,
-    Kind.ACTIVITY: 2,
-    Kind.REDEMPTION: 3,
-    Kind.UNLIKELY: 4,
-    Kind.WEBHOOK: 4,
-    Kind.ACCOUNT: 5,
-    Kind.UNDELIVERED: 5,
-    Kind.ADDRESS: 5,
-    Kind.INVITATION: 6,
+    WorklistKind.APP: 0,
+    WorklistKind.REFUSED: 1,
+    WorklistKind.ACTIVITY: 2,
+    WorklistKind.REDEMPTION: 3,
+    WorklistKind.UNLIKELY: 4,
+    WorklistKind.WEBHOOK: 4,
+    WorklistKind.ACCOUNT: 5,
+    WorklistKind.UNDELIVERED: 5,
+    WorklistKind.ADDRESS: 5,
+    WorklistKind.INVITATION: 6,
 }
 """Stored: a kind never changes its number."""
 
@@ -682,7 +689,7 @@ _KEY_ORDER = {
 class WorklistEntry:
     """Something that needs a hand until it is taken back, or for some `days`."""
 
-    kind: Kind
+    kind: WorklistKind
     thing_id: str
     since: datetime
     title: str = ""
@@ -690,13 +697,13 @@ class WorklistEntry:
     days: int = 0
 
 
-ARCHIVED = "archived"
+ARCHIVED_MARK = "archived"
 
 
 def archived_mark(activity_id: str, at: datetime) -> WorklistEntry:
     """Return what keeps an archived activity off the worklist, whatever is counted of it yet."""
     days = SENDS_END_WITHIN.days
-    return WorklistEntry(Kind.ACTIVITY, f"{activity_id}#{ARCHIVED}", at, days=days)
+    return WorklistEntry(WorklistKind.ACTIVITY, f"{activity_id}#{ARCHIVED_MARK}", at, days=days)
 
 
 def unlikely_step(sends: int) -> int:
@@ -705,16 +712,16 @@ def unlikely_step(sends: int) -> int:
     It is 1 from the limit on and one more at each doubling. The worklist's number is written at
     each step, so that it is always more than half of the day's.
     """
-    return (sends // UNLIKELY_SENDS).bit_length()
+    return (sends // UNLIKELY_DAILY_SENDS).bit_length()
 
 
-INVITED_FOR = timedelta(days=7)
+INVITATION_PENDING_AFTER = timedelta(days=7)
 """An invitation that was not taken up so long after its last mail is on the worklist (product
 rule)."""
 
 
 @dataclass(frozen=True)
-class Item:
+class WorklistItem:
     """One line of the worklist: what is the matter with what, since when, and how often.
 
     `code` says more of the kind: `sends_failed`, `not_posted`, `mail_failed`. `reasons` are codes
@@ -737,9 +744,9 @@ MAX_MEMBER_IDS = 100
 """Maximum per item: the member list is asked for no more at once."""
 
 
-def of_activity(
+def activity_worklist_items(
     activity_id: str, title: str, numbers: Mapping[str, int], today: date
-) -> Iterator[Item]:
+) -> Iterator[WorklistItem]:
     """Return what needs a hand with an activity: failed sends, and videos left in the inbox."""
     failed: Counter[str] = Counter()
     since_failed, since_waiting, waiting = today, today, 0
@@ -756,7 +763,7 @@ def of_activity(
             waiting += number
             since_waiting = min(since_waiting, day)
     if failed:
-        yield Item(
+        yield WorklistItem(
             "sends_failed",
             activity_id,
             title,
@@ -765,7 +772,7 @@ def of_activity(
             tuple(sorted(failed.items(), key=lambda each: (-each[1], each[0]))),
         )
     if waiting:
-        yield Item("not_posted", activity_id, title, since_waiting, waiting)
+        yield WorklistItem("not_posted", activity_id, title, since_waiting, waiting)
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -818,25 +825,27 @@ class Tally:
     def lost(self) -> tuple[tuple[str, int], ...]:
         """Failures by code, the most frequent first."""
         found = [
-            (name.removeprefix(LOST), number)
+            (name.removeprefix(LOST_PREFIX), number)
             for name, number in self.numbers.items()
-            if name.startswith(LOST) and number > 0
+            if name.startswith(LOST_PREFIX) and number > 0
         ]
         return tuple(sorted(found, key=lambda each: (-each[1], each[0])))
 
     def of_cut(self, upload_id: str) -> "CutTally":
         """Return what was counted of one cut of an activity that has several."""
         sent, staged, posted, failed = (
-            self.number(f"{CUT}{upload_id}:{name}")
-            for name in (Name.SENT, Name.STAGED, Name.POSTED, "failed")
+            self.number(f"{CUT_PREFIX}{upload_id}:{name}")
+            for name in (CounterName.SENT, CounterName.STAGED, CounterName.POSTED, "failed")
         )
         return CutTally(upload_id, sent, staged, posted, failed)
 
     @property
     def under_way(self) -> int:
         """Sent, and neither in an inbox yet nor lost."""
-        ended = self.number(Name.STAGED) + self.number(Name.UNCONFIRMED)
-        return max(0, self.number(Name.SENT) - ended - sum(number for _, number in self.lost))
+        ended = self.number(CounterName.STAGED) + self.number(CounterName.UNCONFIRMED)
+        return max(
+            0, self.number(CounterName.SENT) - ended - sum(number for _, number in self.lost)
+        )
 
     @property
     def points_per_thousand_views(self) -> float | None:
@@ -845,12 +854,12 @@ class Tally:
         Points for other posts are left out, as their views are: one does not know how many they
         bought. None without a view.
         """
-        views = self.number(Name.VIEWS)
-        return round(self.number(Name.COUNTED_POINTS) * 1000 / views, 1) if views else None
+        views = self.number(CounterName.VIEWS)
+        return round(self.number(CounterName.COUNTED_POINTS) * 1000 / views, 1) if views else None
 
-    def times(self, of: str) -> "Times":
-        classes = tuple(self.number(f"{of}:{at}") for at in range(len(BUCKETS) + 1))
-        return Times(classes, self.number(f"{of}:seconds"))
+    def times(self, of: str) -> "TimeDistribution":
+        classes = tuple(self.number(f"{of}:{at}") for at in range(len(TIME_BUCKETS) + 1))
+        return TimeDistribution(classes, self.number(f"{of}:seconds"))
 
 
 @dataclass(frozen=True)
@@ -865,7 +874,7 @@ class CutTally:
 
 
 @dataclass(frozen=True)
-class Times:
+class TimeDistribution:
     """How long something took: how often by class, and together."""
 
     classes: tuple[int, ...]
@@ -883,7 +892,7 @@ class Times:
     def median_at_most(self) -> int | None:
         """The bound of the class that half of all lie in or below; None: none, or beyond them."""
         half, so_far = (self.count + 1) // 2, 0
-        for number, most in zip(self.classes, BUCKETS, strict=False):
+        for number, most in zip(self.classes, TIME_BUCKETS, strict=False):
             so_far += number
             if self.count and so_far >= half:
                 return most
@@ -907,17 +916,17 @@ def tally_of_member(found: Iterable[Progress], span: DateRange) -> MemberTally:
     numbers: Counter[str] = Counter()
     last: datetime | None = None
     for progress in found:
-        for day, name in _names(progress):
+        for day, name in _counted_names(progress):
             if span.has(day):
-                numbers["failed" if name.startswith(LOST) else name] += 1
+                numbers["failed" if name.startswith(LOST_PREFIX) else name] += 1
         for each in progress.attempts.values():
             if span.has(progress.day(each.queued_at)):
                 last = _later(last, each.queued_at)
     return MemberTally(
-        numbers[Name.SEEN],
-        numbers[Name.SENT],
-        numbers[Name.STAGED],
-        numbers[Name.POSTED],
+        numbers[CounterName.SEEN],
+        numbers[CounterName.SENT],
+        numbers[CounterName.STAGED],
+        numbers[CounterName.POSTED],
         numbers["failed"],
         last,
     )

@@ -8,7 +8,7 @@ from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.personal import ERASED_NAME, Person, Record, part
 from chalicelib.foundation.table import Database
 from chalicelib.reports.counting import PersonCounter
-from chalicelib.reports.model import Kind
+from chalicelib.reports.model import WorklistKind
 from chalicelib.reports.report_exports.store import (
     ExportItem,
     ExportStatus,
@@ -19,8 +19,8 @@ from chalicelib.reports.report_exports.store import (
 from chalicelib.reports.store import DISMISSALS, CounterItem, ReportStore
 from chalicelib.reports.worklist.service import OpenRedemptions
 
-_NAME_PEOPLE = frozenset({Table.PERFORMANCES, Table.MEMBERS, Table.AUDIT})
-_AGAIN = "Somebody in it was erased. Have it made again."
+_TABLES_NAMING_PEOPLE = frozenset({Table.PERFORMANCES, Table.MEMBERS, Table.AUDIT})
+_ERASED_REASON = "Somebody in it was erased. Have it made again."
 
 
 class ReportPersonalData:
@@ -104,7 +104,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
 
 
 def _is_redemption(record: Record) -> bool:
-    return str(record["item"]).startswith(Kind.REDEMPTION.prefix)
+    return str(record["item"]).startswith(WorklistKind.REDEMPTION.prefix)
 
 
 class ReportFilePersonalData:
@@ -124,12 +124,12 @@ class ReportFilePersonalData:
         """Remove the program's files that list people; managers may have them made again."""
         scope = f"{person.program_id}/exports"
         for record in self._database.raw_items(ExportItem, scope):
-            if Table(record["report"]) not in _NAME_PEOPLE:
+            if Table(record["report"]) not in _TABLES_NAMING_PEOPLE:
                 continue
             export = self._store.get(person.program_id, str(record["item"]).partition("#")[2])
             if export is None:
                 continue
             self._files.remove(export)  # one that failed may have left its file, too
             if export.status is ExportStatus.READY:
-                self._store.finish(export, None, _AGAIN)
+                self._store.finish(export, None, _ERASED_REASON)
         return True

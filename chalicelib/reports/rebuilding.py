@@ -32,17 +32,17 @@ from chalicelib.reports.model import (
     Fact,
     Progress,
     Scope,
+    activity_gaps,
     changed_counts,
     changed_days,
     counts_of,
-    gaps_of,
     merged_facts,
     sends_by_day,
 )
-from chalicelib.reports.store import Known, ReportStore, person_of
+from chalicelib.reports.store import ReportStore, Versioned, person_of
 
-Say = Callable[[str], None]
-MEMBERS_A_WORD = 500
+ReportProgress = Callable[[str], None]
+MEMBERS_PER_PROGRESS = 500
 
 
 class Performances(Protocol):
@@ -119,7 +119,7 @@ type Finding = FactMissing | DaysDiffer | CounterDiffers | PersonDiffers | Audie
 
 
 @dataclass
-class _Sums:
+class _RecountedSums:
     counts: Counts = field(default_factory=Counter)
     audience: Counter[str] = field(default_factory=Counter)
     things: set[tuple[Scope, str]] = field(default_factory=set)
@@ -145,20 +145,20 @@ class ReportsRebuilder:
         self._people = people
         self._clock = clock
 
-    def findings(self, program_id: str, say: Say) -> list[Finding]:
+    def findings(self, program_id: str, say: ReportProgress) -> list[Finding]:
         """Compare everything that is counted of a program. Raises `NoSuchProgram`."""
         if self._programs.program(program_id) is None:
             raise NoSuchProgram(program_id)
-        sums, found, number = _Sums(), list[Finding](), 0
+        sums, found, number = _RecountedSums(), list[Finding](), 0
         days = dict(self._store.all_days(program_id))
         people = dict(self._store.all_people(program_id))
         for number, member in enumerate(self._programs.members(program_id), 1):
-            found += self._of_member(member, sums, days.pop(member.member_id, Known({})))
+            found += self._member_findings(member, sums, days.pop(member.member_id, Versioned({})))
             counted = people.get(member.member_id, {})
             if counted != counted_as(member, counted, self._clock.now()):
                 found.append(PersonDiffers(member.member_id))
             sums.audience.update(person_of(counted).counts())
-            if number % MEMBERS_A_WORD == 0:
+            if number % MEMBERS_PER_PROGRESS == 0:
                 say(f"{number} members compared")
         say(f"{number} members compared, all there are")
         things = {(each, "") for each in (Scope.PROGRAM, Scope.CHANNELS, Scope.TOTALS)}
@@ -174,8 +174,8 @@ class ReportsRebuilder:
         say("counters compared")
         return found
 
-    def _of_member(
-        self, member: Member, sums: _Sums, days: Known[Mapping[date, int]]
+    def _member_findings(
+        self, member: Member, sums: _RecountedSums, days: Versioned[Mapping[date, int]]
     ) -> Iterator[Finding]:
         program_id, member_id = member.program_id, member.member_id
         stored = {
@@ -195,7 +195,7 @@ class ReportsRebuilder:
                     sums.counts[place, name] += each
                 if place.scope in (Scope.ACTIVITY, Scope.CAMPAIGN):
                     sums.things.add((place.scope, place.thing_id))
-        sums.counts.update(gaps_of(days.thing))
+        sums.counts.update(activity_gaps(days.thing))
         right = changed_days({}, sent)
         if right != days.thing:
             yield DaysDiffer(member_id, right, days.version)
@@ -224,7 +224,9 @@ class ReportsRebuilder:
                 facts.append(Fact(program_id, member_id, activity_id, Progress(dismissal=undone)))
         return list(merged_facts(facts).values())
 
-    def repair(self, program_id: str, findings: Sequence[Finding], say: Say) -> list[Finding]:
+    def repair(
+        self, program_id: str, findings: Sequence[Finding], say: ReportProgress
+    ) -> list[Finding]:
         """Set right what differs; returns what differs still."""
         if not findings:
             return []

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.activities.model import MAX_ADDRESSED, MAX_CAPTIONS, MAX_CUTS
+from chalicelib.activities.model import MAX_ADDRESSED_CHANNELS, MAX_CAPTIONS, MAX_CUTS
 from chalicelib.foundation.fields import Day
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery, id_list
 from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.model import local_time
-from chalicelib.reports.model import Name, failure_words, stage_of
+from chalicelib.reports.model import CounterName, failure_words, stage_of
 from chalicelib.reports.service import MAX_SEEN, MAX_TOTALS, ReportService
 from chalicelib.reports.views import (
     ActivityReportView,
@@ -59,7 +59,7 @@ class ReuseQuery(Schema):
     model_config = ConfigDict(extra="forbid")
 
     channel_ids: Annotated[
-        str | None, id_list(MAX_ADDRESSED, "ids, separated by commas; none: everybody")
+        str | None, id_list(MAX_ADDRESSED_CHANNELS, "ids, separated by commas; none: everybody")
     ] = None
     captions: Annotated[
         int, Field(ge=0, le=MAX_CAPTIONS, description="Among how many captions they are dealt")
@@ -121,8 +121,8 @@ def activity(service: ReportService, request: Request[None, PeriodQuery]) -> Ans
     found = service.activity(request.caller, request.path["activity_id"], query.first, query.last)
     cuts = [CutNumbersView.from_object(each, number=at) for at, each in enumerate(found.cuts, 1)]
     whole = found.report.whole
-    names = (Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED)
-    audience = max(found.audience.members, whole.number(Name.SEEN))
+    names = (CounterName.SEEN, CounterName.SENT, CounterName.STAGED, CounterName.POSTED)
+    audience = max(found.audience.members, whole.number(CounterName.SEEN))
     return Answer(
         200,
         ActivityReportView(
@@ -131,8 +131,8 @@ def activity(service: ReportService, request: Request[None, PeriodQuery]) -> Ans
             instructions=found.activity.instructions,
             audience=audience,
             audience_exact=found.audience.exact,
-            disclosure_asked=found.activity.asks.version is not None,
-            not_seen=audience - whole.number(Name.SEEN),
+            disclosure_asked=found.activity.required_disclosure.version is not None,
+            not_seen=audience - whole.number(CounterName.SEEN),
             whole=numbers_of(whole),
             funnel=[
                 FunnelStep(name="audience", count=audience),
@@ -241,10 +241,10 @@ def channels(service: ReportService, request: Request[None, PeriodPageQuery]) ->
             name=each.channel.name,
             kind=each.channel.kind.value,
             members=each.members,
-            seen=each.tally.number(Name.SEEN),
-            sent=each.tally.number(Name.SENT),
-            staged=each.tally.number(Name.STAGED),
-            posted=each.tally.number(Name.POSTED),
+            seen=each.tally.number(CounterName.SEEN),
+            sent=each.tally.number(CounterName.SENT),
+            staged=each.tally.number(CounterName.STAGED),
+            posted=each.tally.number(CounterName.POSTED),
         )
         for each in page.items
     ]
@@ -302,10 +302,10 @@ def totals(service: ReportService, request: Request[None, TotalsQuery]) -> Answe
     items = [
         TotalsView(
             activity_id=activity_id,
-            seen=found[activity_id].number(Name.SEEN),
-            sent=found[activity_id].number(Name.SENT),
-            staged=found[activity_id].number(Name.STAGED),
-            posted=found[activity_id].number(Name.POSTED),
+            seen=found[activity_id].number(CounterName.SEEN),
+            sent=found[activity_id].number(CounterName.SENT),
+            staged=found[activity_id].number(CounterName.STAGED),
+            posted=found[activity_id].number(CounterName.POSTED),
             failed=found[activity_id].number("lost"),
         )
         for activity_id in dict.fromkeys(asked)

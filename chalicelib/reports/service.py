@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from chalicelib.activities.model import Activity, Reuse, reuse_of
+from chalicelib.activities.model import Activity, ReuseEstimate, estimate_reuse
 from chalicelib.activities.service import ActivityLifecycle
 from chalicelib.foundation.clock import Clock
 from chalicelib.foundation.identity import Caller
@@ -53,7 +53,7 @@ class ChannelPages(Protocol):
 
 
 @dataclass(frozen=True)
-class Day:
+class ReportDay:
     day: date
     tally: Tally
 
@@ -64,7 +64,7 @@ class Report:
 
     span: DateRange
     time_zone: str
-    days: tuple[Day, ...]
+    days: tuple[ReportDay, ...]
     whole: Tally
 
     @property
@@ -160,7 +160,7 @@ class ReportService:
                 now, Attribution(each.campaign_id, tuple(sorted(each.channels_of(caller.channels))))
             )
             for each in found.values()
-            if each.video and each.is_for(caller.channels)
+            if each.video and each.is_addressed_to(caller.channels)
         }
         if not impressions:
             raise not_found("activity")
@@ -169,12 +169,12 @@ class ReportService:
     def overview(self, caller: Caller, first: date | None, last: date | None) -> Overview:
         """Report on the caller's program: two calls. Raises the problem `invalid_request`."""
         program, counted = self._program_and_people(caller)
-        span = self._span(first, last, program.time_zone)
+        span = self._requested_span(first, last, program.time_zone)
         counters = self._store.counters(
             caller.program_id, Scope.PROGRAM, "", span.before.first, span.last
         )
         return Overview(
-            _report(counters, span, program.time_zone),
+            _report_of_counters(counters, span, program.time_zone),
             Tally.of(counters[each] for each in span.before.each() if each in counters),
             max(0, counted.get("all", 0)),
             active_members(counters, span.first, span.last),
@@ -202,17 +202,17 @@ class ReportService:
         activity = self._activities.activity(caller.program_id, activity_id, beside)
         if activity is None:
             raise not_found("activity")
-        zone = self._zone(caller.program_id)
-        span = self._life(activity.created_at, first, last, zone)
+        zone = self._program_time_zone(caller.program_id)
+        span = self._lifetime_span(activity.created_at, first, last, zone)
         counters = self._store.counters(
             caller.program_id, Scope.ACTIVITY, activity_id, FIRST_DAY, LAST_DAY
         )
         audience = audience_of(people, activity.channel_ids)
-        return ActivityReport(activity, audience, _report(counters, span, zone))
+        return ActivityReport(activity, audience, _report_of_counters(counters, span, zone))
 
     def reuse(
         self, caller: Caller, channel_ids: Collection[str], captions: int, cuts: int = 1
-    ) -> tuple[Audience, Reuse]:
+    ) -> tuple[Audience, ReuseEstimate]:
         """Return how many people some channels reach, and what these would share: one call.
 
         Unknown channels, and those of other programs, count nobody.
@@ -220,7 +220,7 @@ class ReportService:
         program, counted = self._program_and_people(caller)
         audience = audience_of(counted, channel_ids)
         above = program.reuse_warning_above
-        return audience, reuse_of(audience.members, captions, above, cuts)
+        return audience, estimate_reuse(audience.members, captions, above, cuts)
 
     def campaign(
         self, caller: Caller, campaign_id: str, first: date | None, last: date | None
@@ -229,12 +229,12 @@ class ReportService:
         campaign = self._programs.campaign(caller.program_id, campaign_id)
         if campaign is None:
             raise not_found("campaign")
-        zone = self._zone(caller.program_id)
-        span = self._life(campaign.created_at, first, last, zone)
+        zone = self._program_time_zone(caller.program_id)
+        span = self._lifetime_span(campaign.created_at, first, last, zone)
         counters = self._store.counters(
             caller.program_id, Scope.CAMPAIGN, campaign_id, FIRST_DAY, LAST_DAY
         )
-        return campaign, _report(counters, span, zone)
+        return campaign, _report_of_counters(counters, span, zone)
 
     def channels(
         self,
@@ -246,7 +246,7 @@ class ReportService:
     ) -> tuple[DateRange, Page[ChannelReport]]:
         """Report on channels, newest first: three calls, and one for each megabyte counted."""
         program, counted = self._program_and_people(caller)
-        span = self._span(first, last, program.time_zone)
+        span = self._requested_span(first, last, program.time_zone)
         page = self._channels.channels(caller, limit, cursor)
         counters = self._store.counters(
             caller.program_id, Scope.CHANNELS, "", span.first, span.last
@@ -278,11 +278,11 @@ class ReportService:
 
         A page of members lies together in the order of ids, and so does what they did.
         """
-        span = self._span(first, last, self._zone(caller.program_id))
+        span = self._requested_span(first, last, self._program_time_zone(caller.program_id))
         page = self._members.members(caller, limit, cursor)
-        return span, Page(tuple(self.tallied(page.items, span)), page.next_cursor)
+        return span, Page(tuple(self.member_reports(page.items, span)), page.next_cursor)
 
-    def tallied(self, members: Sequence[Member], span: DateRange) -> Iterator[MemberReport]:
+    def member_reports(self, members: Sequence[Member], span: DateRange) -> Iterator[MemberReport]:
         """Add up what members who follow each other in the list did within a period."""
         found: dict[str, list[Progress]] = {each.member_id: [] for each in members}
         if found:
@@ -352,17 +352,19 @@ class ReportService:
 
     def zone_and_today(self, program_id: str) -> tuple[str, date]:
         """Return a program's zone, and which day it is there."""
-        zone = self._zone(program_id)
+        zone = self._program_time_zone(program_id)
         return zone, local_time(self._clock.now(), zone).date()
 
-    def _zone(self, program_id: str) -> str:
+    def _program_time_zone(self, program_id: str) -> str:
         program = self._programs.cached_program(program_id)
         return program.time_zone if program else "UTC"
 
-    def _span(self, first: date | None, last: date | None, zone: str) -> DateRange:
+    def _requested_span(self, first: date | None, last: date | None, zone: str) -> DateRange:
         return checked_span(first, last, local_time(self._clock.now(), zone).date())
 
-    def _life(self, since: datetime, first: date | None, last: date | None, zone: str) -> DateRange:
+    def _lifetime_span(
+        self, since: datetime, first: date | None, last: date | None, zone: str
+    ) -> DateRange:
         """Return a period; without one, that since an instant, as far as it goes back."""
         today = local_time(self._clock.now(), zone).date()
         if first is None and last is None:
@@ -389,6 +391,8 @@ def checked_span(
         ) from error
 
 
-def _report(counters: Mapping[date, Mapping[str, int]], span: DateRange, zone: str) -> Report:
-    days = tuple(Day(each, Tally(counters.get(each, {}))) for each in span.each())
+def _report_of_counters(
+    counters: Mapping[date, Mapping[str, int]], span: DateRange, zone: str
+) -> Report:
+    days = tuple(ReportDay(each, Tally(counters.get(each, {}))) for each in span.each())
     return Report(span, zone, days, Tally.of(counters.values()))

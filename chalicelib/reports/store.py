@@ -36,10 +36,10 @@ from chalicelib.foundation.table import (
     Update,
 )
 from chalicelib.foundation.values import dataclass
-from chalicelib.reports.events import SIGHTED
+from chalicelib.reports.events import SEEN_IDS
 from chalicelib.reports.model import (
     FAILED_DAYS,
-    INVITED_FOR,
+    INVITATION_PENDING_AFTER,
     Attempt,
     Attribution,
     CountedPerson,
@@ -48,11 +48,11 @@ from chalicelib.reports.model import (
     Days,
     Dismissal,
     Impression,
-    Kind,
+    PostResponse,
     Progress,
-    Response,
     Scope,
     WorklistEntry,
+    WorklistKind,
 )
 
 MAX_PARTS = 100
@@ -64,17 +64,17 @@ SHARDS = 16
 TOTAL_SHARDS = 4
 """Shards of the totals that are read for many activities at once."""
 
-MAX_SIGHTS = 200
+MAX_IMPRESSIONS_PER_ITEM = 200
 """Of an item of what a member saw. With the 50 of a batch, each addressed to 20 channels, that is
 200 KB: DynamoDB takes 400, and each write costs as much as the whole item."""
 
-ATTEMPTS_AT_SIGHTS = 5
+IMPRESSION_ATTEMPTS = 5
 
-WRITES = "writes"
+WRITE_COUNT = "writes"
 """Beside the numbers of a program's day: how often they were written."""
 
-_WHOLE = timedelta(days=FAILED_DAYS + 1)
-_TITLE = 140
+_UNPACKED_PERIOD = timedelta(days=FAILED_DAYS + 1)
+_MAX_TITLE_LENGTH = 140
 
 
 class TransactionTooLarge(Exception):
@@ -149,9 +149,9 @@ class CounterItem(Model):
     @classmethod
     def from_raw_data(cls, data: dict[str, Any]) -> Self:
         item = cls(data["scope"]["S"], data["item"]["S"])
-        apart = ("scope", "item", WRITES)
+        apart = ("scope", "item", WRITE_COUNT)
         own = {name: value for name, value in data.items() if name not in apart}
-        item.writes = int(data[WRITES]["N"]) if WRITES in data else 0
+        item.writes = int(data[WRITE_COUNT]["N"]) if WRITE_COUNT in data else 0
         item.packed = data["packed"]["B"] if "packed" in data else b""
         item.numbers = {name: int(value["N"]) for name, value in own.items() if "N" in value}
         item.texts = {name: value["S"] for name, value in own.items() if "S" in value}
@@ -174,7 +174,7 @@ class MonthItem(LeanModel):
 
 
 @dataclass(frozen=True)
-class Known[Thing]:
+class Versioned[Thing]:
     """A thing as it is stored; version 0 is not stored yet."""
 
     thing: Thing
@@ -182,19 +182,19 @@ class Known[Thing]:
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedChanges:
     """Everything that a batch of facts writes, all or none."""
 
     program_id: str
-    progress: Mapping[tuple[str, str], Known[Progress]]
-    days: Mapping[str, Known[Days]]
+    progress: Mapping[tuple[str, str], Versioned[Progress]]
+    days: Mapping[str, Versioned[Days]]
     counts: Counts
     titles: Mapping[str, str]
     worklist_entries: Sequence[WorklistEntry] = ()
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredProgress:
     """A member's progress with an activity as a list shows it."""
 
     member_id: str
@@ -210,19 +210,22 @@ class ReportStore(Store):
 
     def progress(
         self, program_id: str, pairs: Collection[tuple[str, str]]
-    ) -> dict[tuple[str, str], Known[Progress]]:
+    ) -> dict[tuple[str, str], Versioned[Progress]]:
         """Read what is known of (member, activity) pairs, never behind: a call for each hundred."""
-        keys = [(_progress(program_id), f"{member}#{activity}") for member, activity in pairs]
+        keys = [(_progress_key(program_id), f"{member}#{activity}") for member, activity in pairs]
         found = self._database.batch_get(ProgressItem, keys, consistent_read=True)
-        return {_pair(item.item): Known(_progress_of(item), int(item.version)) for item in found}
+        return {
+            _member_and_activity(item.item): Versioned(_progress_from_item(item), int(item.version))
+            for item in found
+        }
 
-    def days(self, program_id: str, member_ids: Collection[str]) -> dict[str, Known[Days]]:
+    def days(self, program_id: str, member_ids: Collection[str]) -> dict[str, Versioned[Days]]:
         """Read on which days members were active, never behind."""
-        keys = [(_days(program_id), each) for each in member_ids]
+        keys = [(_days_key(program_id), each) for each in member_ids]
         found = self._database.batch_get(DaysItem, keys, consistent_read=True)
-        return {item.item: Known(_days_of(item), int(item.version)) for item in found}
+        return {item.item: Versioned(_days_from_item(item), int(item.version)) for item in found}
 
-    def write(self, counted: Counted, shard: int, now: datetime) -> int:
+    def write(self, counted: CountedChanges, shard: int, now: datetime) -> int:
         """Write progress, days and counters, all or none; return how many items.
 
         Raises `Conflict` if progress or days changed since they were read, `Contended` if others
@@ -240,7 +243,7 @@ class ReportStore(Store):
         parts += [
             Put(
                 DaysItem(
-                    _days(program_id),
+                    _days_key(program_id),
                     member_id,
                     days={day.isoformat(): number for day, number in known.thing.items()},
                     version=known.version + 1,
@@ -257,18 +260,18 @@ class ReportStore(Store):
         self._database.commit(parts, attempts=1)
         return len(parts)
 
-    def _additions(self, counted: Counted, shard: int, now: datetime) -> list[Part]:
+    def _additions(self, counted: CountedChanges, shard: int, now: datetime) -> list[Part]:
         by_item: dict[tuple[CounterKey, str], list[Action]] = defaultdict(list)
         for (place, name), number in sorted(counted.counts.items(), key=lambda each: each[0][1]):
             by_item[place, _month(place, name)].append(Path([name]).add(number))
         for (place, _), actions in by_item.items():
             if place.scope is Scope.WORKLIST:
-                actions.append(Path(["expires_at"]).set(int((now + _WHOLE).timestamp())))
+                actions.append(Path(["expires_at"]).set(int((now + _UNPACKED_PERIOD).timestamp())))
                 if title := counted.titles.get(place.thing_id):
-                    actions.append(Path(["title"]).set(title[:_TITLE]))
-            actions.extend(_noted(place))
+                    actions.append(Path(["title"]).set(title[:_MAX_TITLE_LENGTH]))
+            actions.extend(_write_count_actions(place))
         return [
-            Update(CounterItem(*_key(counted.program_id, place, shard, month)), actions)
+            Update(CounterItem(*_counter_key(counted.program_id, place, shard, month)), actions)
             for (place, month), actions in by_item.items()
         ]
 
@@ -278,8 +281,8 @@ class ReportStore(Store):
         for (place, name), number in counts.items():
             by_place[place].append(Path([name]).add(number))
         for place, actions in by_place.items():
-            actions.extend(_noted(place))
-            self._database.update(CounterItem(*_key(program_id, place, 0)), actions)
+            actions.extend(_write_count_actions(place))
+            self._database.update(CounterItem(*_counter_key(program_id, place, 0)), actions)
 
     def pack_days(self, program_id: str, before: date, most: int) -> int:
         """Pack counters of a program's days before one into their months; return how many went.
@@ -288,8 +291,8 @@ class ReportStore(Store):
         each month. Nothing is lost to whoever counts meanwhile: raises `Conflict` or `Contended`
         then. A day that is counted again once it is packed has an item again, until that is too.
         """
-        scope = _hash(program_id, Scope.PROGRAM, "")
-        months: dict[str, Known[dict[date, dict[str, int]]]] = {}
+        scope = _counter_hash_key(program_id, Scope.PROGRAM, "")
+        months: dict[str, Versioned[dict[date, dict[str, int]]]] = {}
         found: dict[str, list[tuple[date, CounterItem]]] = defaultdict(list)
         items = self._database.query(
             CounterItem, scope, CounterItem.item < before.isoformat(), consistent_read=True
@@ -298,23 +301,26 @@ class ReportStore(Store):
         for item in items:
             month = item.item[: len("2026-11")]
             if not _is_day(item):
-                months[month] = Known(unpacked_days(month, item.packed), item.numbers["version"])
+                months[month] = Versioned(unpack_days(month, item.packed), item.numbers["version"])
                 continue
             found[month] += ((day, item) for day, _ in _days_counted(item))
             number += 1
             if number == most:
                 break
         for month, days in found.items():
-            known = months.get(month, Known({}))
+            known = months.get(month, Versioned({}))
             for day, item in days:
                 _sum_into(known.thing.setdefault(day, {}), item.numbers)
             packed = MonthItem(
-                scope, month, packed=packed_days(known.thing), version=known.version + 1
+                scope, month, packed=pack_days(known.thing), version=known.version + 1
             )
             self.commit(
                 [
                     Put(packed, _unchanged(MonthItem, known.version), Conflict),
-                    *(Delete(CounterItem(scope, item.item), _as_read(item)) for _, item in days),
+                    *(
+                        Delete(CounterItem(scope, item.item), _is_write_count_unchanged(item))
+                        for _, item in days
+                    ),
                 ]
             )
         return number
@@ -332,7 +338,7 @@ class ReportStore(Store):
         begins = first.isoformat()
         found = self._database.query(
             CounterItem,
-            _hash(program_id, scope, thing_id),
+            _counter_hash_key(program_id, scope, thing_id),
             CounterItem.item.between(
                 begins[: len("2026-11")] if scope is Scope.PROGRAM else begins,
                 f"{last.isoformat()}~",
@@ -348,7 +354,7 @@ class ReportStore(Store):
     def totals(self, program_id: str, activity_ids: Collection[str]) -> dict[str, dict[str, int]]:
         """Read what was counted of up to 25 activities since ever: one call."""
         keys = [
-            _key(program_id, CounterKey(Scope.TOTALS, each), shard)
+            _counter_key(program_id, CounterKey(Scope.TOTALS, each), shard)
             for each in activity_ids
             for shard in range(TOTAL_SHARDS)
         ]
@@ -363,7 +369,7 @@ class ReportStore(Store):
         for scope, thing_id in things:
             found = self._database.query(
                 CounterItem,
-                _hash(program_id, scope, thing_id),
+                _counter_hash_key(program_id, scope, thing_id),
                 CounterItem.item.startswith("act_") if scope is Scope.TOTALS else None,
                 consistent_read=True,
             )
@@ -377,7 +383,7 @@ class ReportStore(Store):
 
     def performers(
         self, program_id: str, activity_id: str, before: str | None, count: int
-    ) -> list[tuple[str, Stored]]:
+    ) -> list[tuple[str, StoredProgress]]:
         """List who performed an activity, the latest first, each with their key: one query.
 
         The index follows the table by milliseconds.
@@ -392,53 +398,57 @@ class ReportStore(Store):
             limit=count,
             page_size=count,
         )
-        return [(item.performed_key or "", _stored(item)) for item in found]
+        return [(item.performed_key or "", _stored_progress(item)) for item in found]
 
-    def progress_of_members(self, program_id: str, first: str, last: str) -> Iterator[Stored]:
+    def progress_of_members(
+        self, program_id: str, first: str, last: str
+    ) -> Iterator[StoredProgress]:
         """Yield all progress of the members between two ids: one query for each megabyte."""
         found = self._database.query(
-            ProgressItem, _progress(program_id), ProgressItem.item.between(f"{first}#", f"{last}#~")
+            ProgressItem,
+            _progress_key(program_id),
+            ProgressItem.item.between(f"{first}#", f"{last}#~"),
         )
-        return (_stored(item) for item in found)
+        return (_stored_progress(item) for item in found)
 
-    def progress_items_of_member(self, program_id: str, member_id: str) -> Iterator[Stored]:
+    def progress_items_of_member(self, program_id: str, member_id: str) -> Iterator[StoredProgress]:
         """Yield all progress of a member, never behind: one query for each megabyte."""
         found = self._database.query(
             ProgressItem,
-            _progress(program_id),
+            _progress_key(program_id),
             ProgressItem.item.startswith(f"{member_id}#"),
             consistent_read=True,
         )
-        return (_stored(item) for item in found)
+        return (_stored_progress(item) for item in found)
 
-    def all_days(self, program_id: str) -> Iterator[tuple[str, Known[Days]]]:
-        found = self._database.query(DaysItem, _days(program_id), consistent_read=True)
-        return ((item.item, Known(_days_of(item), int(item.version))) for item in found)
+    def all_days(self, program_id: str) -> Iterator[tuple[str, Versioned[Days]]]:
+        found = self._database.query(DaysItem, _days_key(program_id), consistent_read=True)
+        return ((item.item, Versioned(_days_from_item(item), int(item.version))) for item in found)
 
     def put_days(self, program_id: str, member_id: str, days: Days, version: int) -> bool:
         """Set a member's days right; False if they changed since they were read."""
-        item = DaysItem(_days(program_id), member_id)
+        item = DaysItem(_days_key(program_id), member_id)
         numbers = {day.isoformat(): number for day, number in days.items()}
         actions: list[Action] = [DaysItem.days.set(numbers), DaysItem.version.set(version + 1)]
         return self._database.update(item, actions, _unchanged(DaysItem, version))
 
     # --- people -------------------------------------------------------------------------------
 
-    def person(self, program_id: str, member_id: str) -> Known[Mapping[str, Any]]:
+    def person(self, program_id: str, member_id: str) -> Versioned[Mapping[str, Any]]:
         """Read what was counted of a member last, never behind."""
         try:
             item = self._database.get(
-                PersonItem, _people(program_id), _person(member_id), consistent_read=True
+                PersonItem, _people_key(program_id), _person_key(member_id), consistent_read=True
             )
         except DoesNotExist:
-            return Known({})
-        return Known(item.counted, int(item.version))
+            return Versioned({})
+        return Versioned(item.counted, int(item.version))
 
     def count_person(
         self,
         program_id: str,
         member_id: str,
-        known: Known[Mapping[str, Any]],
+        known: Versioned[Mapping[str, Any]],
         becomes: Mapping[str, Any],
         *,
         worklist_entries: Sequence[tuple[bool, WorklistEntry]],
@@ -457,8 +467,8 @@ class ReportStore(Store):
         parts: list[Part] = [
             Put(
                 PersonItem(
-                    _people(program_id),
-                    _person(member_id),
+                    _people_key(program_id),
+                    _person_key(member_id),
                     counted=dict(becomes),
                     version=known.version + 1,
                 ),
@@ -468,7 +478,7 @@ class ReportStore(Store):
         ]
         if changes:
             actions = [Path([name]).add(number) for name, number in changes.items()]
-            parts.append(Update(CounterItem(_people(program_id), _AUDIENCE), actions))
+            parts.append(Update(CounterItem(_people_key(program_id), _AUDIENCE), actions))
         parts += [
             _put_entry(program_id, entry, now) if there else _remove_entry(program_id, entry)
             for there, entry in worklist_entries
@@ -477,21 +487,21 @@ class ReportStore(Store):
 
     def read_of_audience(self, program_id: str) -> Read[dict[str, int]]:
         """Return the read of how many active members there are, in all and by channel."""
-        return Read(CounterItem, (_people(program_id), _AUDIENCE), lambda item: item.numbers)
+        return Read(CounterItem, (_people_key(program_id), _AUDIENCE), lambda item: item.numbers)
 
     def all_people(self, program_id: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         found = self._database.query(
             PersonItem,
-            _people(program_id),
-            PersonItem.item.startswith(_person("")),
+            _people_key(program_id),
+            PersonItem.item.startswith(_person_key("")),
             consistent_read=True,
         )
-        return ((item.item.removeprefix(_person("")), item.counted) for item in found)
+        return ((item.item.removeprefix(_person_key("")), item.counted) for item in found)
 
     def audience(self, program_id: str) -> dict[str, int]:
         try:
             item = self._database.get(
-                CounterItem, _people(program_id), _AUDIENCE, consistent_read=True
+                CounterItem, _people_key(program_id), _AUDIENCE, consistent_read=True
             )
         except DoesNotExist:
             return {}
@@ -499,7 +509,7 @@ class ReportStore(Store):
 
     def add_audience(self, program_id: str, changes: Mapping[str, int]) -> None:
         actions = [Path([name]).add(number) for name, number in sorted(changes.items())]
-        self._database.update(CounterItem(_people(program_id), _AUDIENCE), actions)
+        self._database.update(CounterItem(_people_key(program_id), _AUDIENCE), actions)
 
     # --- impressions ---------------------------------------------------------------------------
 
@@ -508,13 +518,14 @@ class ReportStore(Store):
     ) -> None:
         """Note what a member had before their eyes, each activity once a month: one write.
 
-        An item holds `MAX_SIGHTS` and a batch more. Who sees more in a month has a further item:
-        then two calls more find what is new. Raises `Conflict` if others always come in between.
+        An item holds `MAX_IMPRESSIONS_PER_ITEM` and a batch more. A member with more in a month has
+        a further item: then two calls more find what is new. Raises `Conflict` if others always
+        come in between.
         """
-        month, scope = f"seen#{now:%Y-%m}", _seen(program_id, member_id)
+        month, scope = f"seen#{now:%Y-%m}", _seen_key(program_id, member_id)
         if self._add_impressions(CounterItem(scope, month), impressions):
             return
-        for _ in range(ATTEMPTS_AT_SIGHTS):
+        for _ in range(IMPRESSION_ATTEMPTS):
             parts = list(
                 self._database.query(
                     CounterItem, scope, CounterItem.item.startswith(month), consistent_read=True
@@ -524,7 +535,7 @@ class ReportStore(Store):
             new = {name: each for name, each in impressions.items() if name not in known}
             last = parts[-1]
             further = CounterItem(scope, f"{month}#{len(parts):04}")
-            item = further if len(last.texts) >= MAX_SIGHTS else last
+            item = further if len(last.texts) >= MAX_IMPRESSIONS_PER_ITEM else last
             if not new or self._add_impressions(item, new):
                 return
         raise Conflict
@@ -535,15 +546,15 @@ class ReportStore(Store):
             Path([activity_id]).set(Path([activity_id]) | _impression_text(impression))
             for activity_id, impression in sorted(impressions.items())
         ]
-        names = Path([SIGHTED])
-        room = names.does_not_exist() | (size(names) < MAX_SIGHTS)
+        names = Path([SEEN_IDS])
+        room = names.does_not_exist() | (size(names) < MAX_IMPRESSIONS_PER_ITEM)
         actions.append(names.add(Value({"SS": sorted(impressions)})))
         return self._database.update(item, actions, room)
 
     def impressions(self, program_id: str, member_id: str) -> Iterator[tuple[str, Impression]]:
         """Yield all that a member had before their eyes, for a recount."""
         found = self._database.query(
-            CounterItem, _seen(program_id, member_id), consistent_read=True
+            CounterItem, _seen_key(program_id, member_id), consistent_read=True
         )
         for item in found:
             yield from ((name, impression_from(text)) for name, text in item.texts.items())
@@ -570,7 +581,9 @@ class ReportStore(Store):
 
     def remove_worklist_row(self, program_id: str, item: str) -> None:
         """Take an item from the worklist by its key."""
-        self._database.commit([Delete(CounterItem(_hash(program_id, Scope.WORKLIST, ""), item))])
+        self._database.commit(
+            [Delete(CounterItem(_counter_hash_key(program_id, Scope.WORKLIST, ""), item))]
+        )
 
     def worklist(
         self, program_id: str, count: int, now: datetime
@@ -580,12 +593,12 @@ class ReportStore(Store):
         Nobody's invitation is older than their id, so that those which are not due are not read,
         however many were invited within the week.
         """
-        invited = lowest_id_at("mem", now - INVITED_FOR + timedelta(seconds=1))
+        invited = lowest_id_at("mem", now - INVITATION_PENDING_AFTER + timedelta(seconds=1))
         items = list(
             self._database.query(
                 CounterItem,
-                _hash(program_id, Scope.WORKLIST, ""),
-                CounterItem.item < f"{Kind.INVITATION.prefix}{invited}",
+                _counter_hash_key(program_id, Scope.WORKLIST, ""),
+                CounterItem.item < f"{WorklistKind.INVITATION.prefix}{invited}",
                 limit=count + 1,
                 page_size=count + 1,
             )
@@ -597,7 +610,7 @@ class ReportStore(Store):
 class WorklistRow:
     """One item of the worklist as it is stored; `part` is which of those of one activity."""
 
-    kind: Kind
+    kind: WorklistKind
     thing_id: str
     part: str
     title: str
@@ -612,7 +625,7 @@ class WorklistRow:
 def _worklist_row(item: CounterItem) -> WorklistRow:
     prefix, _, rest = item.item.partition("#")
     thing_id, _, part = rest.partition("#")
-    kind = next(each for each in Kind if each.prefix == f"{prefix}#")
+    kind = next(each for each in WorklistKind if each.prefix == f"{prefix}#")
     return WorklistRow(
         kind,
         thing_id,
@@ -647,27 +660,27 @@ def _impression_text(impression: Impression) -> str:
 _AUDIENCE = "audience"
 
 
-def _progress(program_id: str) -> str:
+def _progress_key(program_id: str) -> str:
     return f"{program_id}#progress"
 
 
-def _days(program_id: str) -> str:
+def _days_key(program_id: str) -> str:
     return f"{program_id}#days"
 
 
-def _people(program_id: str) -> str:
+def _people_key(program_id: str) -> str:
     return f"{program_id}#people"
 
 
-def _person(member_id: str) -> str:
+def _person_key(member_id: str) -> str:
     return f"member#{member_id}"
 
 
-def _seen(program_id: str, member_id: str) -> str:
+def _seen_key(program_id: str, member_id: str) -> str:
     return f"{program_id}/{member_id}#seen"
 
 
-def _hash(program_id: str, scope: Scope, thing_id: str) -> str:
+def _counter_hash_key(program_id: str, scope: Scope, thing_id: str) -> str:
     if scope in (Scope.ACTIVITY, Scope.CAMPAIGN):
         return f"{program_id}/{thing_id}"
     return f"{program_id}#{scope.value}"
@@ -682,23 +695,25 @@ def _month(place: CounterKey, name: str) -> str:
     return name.split(":")[1][: len("2026-11")] if place.scope is Scope.WORKLIST else ""
 
 
-def _key(program_id: str, place: CounterKey, shard: int, month: str = "") -> tuple[str, str]:
+def _counter_key(
+    program_id: str, place: CounterKey, shard: int, month: str = ""
+) -> tuple[str, str]:
     scope = place.scope
     if scope is Scope.WORKLIST:
-        item = f"{Kind.ACTIVITY.prefix}{place.thing_id}#{month}#{shard:02}"
+        item = f"{WorklistKind.ACTIVITY.prefix}{place.thing_id}#{month}#{shard:02}"
     elif scope is Scope.TOTALS:
         item = f"{place.thing_id}#{shard % TOTAL_SHARDS:02}"
     else:
         assert place.day  # noqa: S101  all others are of a day
         item = f"{place.day.isoformat()}#{shard:02}"
-    return _hash(program_id, scope, place.thing_id), item
+    return _counter_hash_key(program_id, scope, place.thing_id), item
 
 
 def _unchanged(model: type[ProgressItem | DaysItem | PersonItem | MonthItem], version: int) -> Any:
     return model.version == version if version else model.item.does_not_exist()
 
 
-def _pair(item: str) -> tuple[str, str]:
+def _member_and_activity(item: str) -> tuple[str, str]:
     member_id, _, activity_id = item.partition("#")
     return member_id, activity_id
 
@@ -711,13 +726,13 @@ def _sum_into(summed: dict[str, int], numbers: Mapping[str, int]) -> None:
 # --- days and months of a program
 
 
-def _noted(place: CounterKey) -> list[Action]:
+def _write_count_actions(place: CounterKey) -> list[Action]:
     """Return what tells a program's day that was read from one that was written since."""
-    return [Path([WRITES]).add(1)] if place.scope is Scope.PROGRAM else []
+    return [Path([WRITE_COUNT]).add(1)] if place.scope is Scope.PROGRAM else []
 
 
-def _as_read(item: CounterItem) -> Any:
-    writes = Path([WRITES])
+def _is_write_count_unchanged(item: CounterItem) -> Any:
+    writes = Path([WRITE_COUNT])
     return writes == item.writes if item.writes else writes.does_not_exist()
 
 
@@ -730,7 +745,7 @@ def _days_counted(item: CounterItem) -> Iterator[tuple[date, Mapping[str, int]]]
     if _is_day(item):
         yield date.fromisoformat(item.item.partition("#")[0]), item.numbers
     else:
-        yield from unpacked_days(item.item, item.packed).items()
+        yield from unpack_days(item.item, item.packed).items()
 
 
 def _places_counted(
@@ -743,7 +758,7 @@ def _places_counted(
             yield CounterKey(scope, thing_id, day), numbers
 
 
-def packed_days(days: Mapping[date, Mapping[str, int]]) -> bytes:
+def pack_days(days: Mapping[date, Mapping[str, int]]) -> bytes:
     """Pack a month's days, number by number: those of one name are alike from day to day.
 
     The largest there can be takes some 20 KB: 31 days with 400 gaps and each reason of a failure.
@@ -758,7 +773,7 @@ def packed_days(days: Mapping[date, Mapping[str, int]]) -> bytes:
     return zlib.compress(text.encode(), level=9)
 
 
-def unpacked_days(month: str, packed: bytes) -> dict[date, dict[str, int]]:
+def unpack_days(month: str, packed: bytes) -> dict[date, dict[str, int]]:
     days: dict[date, dict[str, int]] = defaultdict(dict)
     for name, numbers in json.loads(zlib.decompress(packed)).items():
         for at, number in enumerate(numbers, 1):
@@ -773,7 +788,7 @@ def unpacked_days(month: str, packed: bytes) -> dict[date, dict[str, int]]:
 def _put_entry(program_id: str, entry: WorklistEntry, now: datetime) -> Update:
     actions: list[Action] = [
         Path(["since"]).set(entry.since.isoformat()),
-        Path(["title"]).set(entry.title[:_TITLE]),
+        Path(["title"]).set(entry.title[:_MAX_TITLE_LENGTH]),
     ]
     if entry.number:
         actions.append(Path(["number"]).set(entry.number))
@@ -788,28 +803,30 @@ def _remove_entry(program_id: str, entry: WorklistEntry) -> Delete:
 
 def _worklist_item(program_id: str, entry: WorklistEntry) -> CounterItem:
     return CounterItem(
-        _hash(program_id, Scope.WORKLIST, ""), f"{entry.kind.prefix}{entry.thing_id}"
+        _counter_hash_key(program_id, Scope.WORKLIST, ""), f"{entry.kind.prefix}{entry.thing_id}"
     )
 
 
 # --- progress
 
 
-def _progress_item(program_id: str, pair: tuple[str, str], known: Known[Progress]) -> ProgressItem:
+def _progress_item(
+    program_id: str, pair: tuple[str, str], known: Versioned[Progress]
+) -> ProgressItem:
     member_id, activity_id = pair
     progress, first_sent_at = known.thing, known.thing.first_sent_at
     return ProgressItem(
-        _progress(program_id),
+        _progress_key(program_id),
         f"{member_id}#{activity_id}",
         zone=progress.zone,
-        facts=_facts(progress),
+        facts=_progress_to_dict(progress),
         version=known.version + 1,
         activity_in=f"{program_id}/{activity_id}" if first_sent_at else None,
-        performed_key=f"{_instant(first_sent_at)}#{member_id}" if first_sent_at else None,
+        performed_key=f"{_instant_text(first_sent_at)}#{member_id}" if first_sent_at else None,
     )
 
 
-def _instant(instant: datetime) -> str:
+def _instant_text(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -819,7 +836,7 @@ DISMISSALS = ("dismissed_at", "undone")
 _ATTEMPT = ("queued_at", "unconfirmed_at", "staged_at", "posted_at", "failed_at")
 
 
-def _facts(progress: Progress) -> dict[str, Any]:
+def _progress_to_dict(progress: Progress) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if progress.attempts:
         facts["attempts"] = {
@@ -832,15 +849,15 @@ def _facts(progress: Progress) -> dict[str, Any]:
                 **({"failure": each.failure} if each.failure else {}),
                 **({"disclosed": True} if each.disclosed else {}),
                 **({"cut": each.cut} if each.cut else {}),
-                **({"response": _response(each.response)} if each.response else {}),
-                **_attributed(each.attribution),
+                **({"response": _response_to_list(each.response)} if each.response else {}),
+                **_attribution_to_dict(each.attribution),
             }
             for each in progress.attempts.values()
         }
     if progress.impression:
         facts["sight"] = {
             "seen_at": progress.impression.seen_at.isoformat(),
-            **_attributed(progress.impression.attribution),
+            **_attribution_to_dict(progress.impression.attribution),
         }
     dismissal = progress.dismissal
     for name in DISMISSALS:
@@ -851,58 +868,62 @@ def _facts(progress: Progress) -> dict[str, Any]:
     return facts
 
 
-def _response(response: Response) -> list[Any]:
+def _response_to_list(response: PostResponse) -> list[Any]:
     views, others = response.views, (response.likes, response.comments, response.points)
     return [response.at.isoformat(), views, *others]
 
 
-def _response_from(stored: Sequence[Any]) -> Response:
+def _response_from_list(stored: Sequence[Any]) -> PostResponse:
     at, *numbers = stored
-    return Response(datetime.fromisoformat(at), *numbers)
+    return PostResponse(datetime.fromisoformat(at), *numbers)
 
 
-def _attributed(whose: Attribution) -> dict[str, Any]:
+def _attribution_to_dict(whose: Attribution) -> dict[str, Any]:
     values: dict[str, Any] = {"campaign": whose.campaign_id} if whose.campaign_id else {}
     return values | ({"channels": list(whose.channel_ids)} if whose.channel_ids else {})
 
 
-def _attribution(facts: Mapping[str, Any]) -> Attribution:
+def _attribution_from_dict(facts: Mapping[str, Any]) -> Attribution:
     return Attribution(facts.get("campaign"), tuple(facts.get("channels", ())))
 
 
-def _moment(facts: Mapping[str, Any], name: str) -> datetime | None:
+def _parse_moment(facts: Mapping[str, Any], name: str) -> datetime | None:
     return datetime.fromisoformat(facts[name]) if facts.get(name) else None
 
 
-def _progress_of(item: ProgressItem) -> Progress:
+def _progress_from_item(item: ProgressItem) -> Progress:
     facts = item.facts
     attempts = {
         performance_id: Attempt(
             performance_id,
             datetime.fromisoformat(stored["queued_at"]),
-            _attribution(stored),
-            unconfirmed_at=_moment(stored, "unconfirmed_at"),
-            staged_at=_moment(stored, "staged_at"),
-            posted_at=_moment(stored, "posted_at"),
-            failed_at=_moment(stored, "failed_at"),
+            _attribution_from_dict(stored),
+            unconfirmed_at=_parse_moment(stored, "unconfirmed_at"),
+            staged_at=_parse_moment(stored, "staged_at"),
+            posted_at=_parse_moment(stored, "posted_at"),
+            failed_at=_parse_moment(stored, "failed_at"),
             failure=stored.get("failure"),
             disclosed=bool(stored.get("disclosed")),
             cut=stored.get("cut"),
-            response=_response_from(stored["response"]) if "response" in stored else None,
+            response=_response_from_list(stored["response"]) if "response" in stored else None,
         )
         for performance_id, stored in facts.get("attempts", {}).items()
     }
     seen = facts.get("sight")
     impression = (
-        Impression(datetime.fromisoformat(seen["seen_at"]), _attribution(seen)) if seen else None
+        Impression(datetime.fromisoformat(seen["seen_at"]), _attribution_from_dict(seen))
+        if seen
+        else None
     )
-    dismissal = Dismissal(_moment(facts, "dismissed_at"), _moment(facts, "undone"))
-    return Progress(item.zone, attempts, impression, dismissal, _moment(facts, "left_at"))
+    dismissal = Dismissal(_parse_moment(facts, "dismissed_at"), _parse_moment(facts, "undone"))
+    return Progress(item.zone, attempts, impression, dismissal, _parse_moment(facts, "left_at"))
 
 
-def _stored(item: ProgressItem) -> Stored:
-    return Stored(*_pair(item.item), _progress_of(item), int(item.version))
+def _stored_progress(item: ProgressItem) -> StoredProgress:
+    return StoredProgress(
+        *_member_and_activity(item.item), _progress_from_item(item), int(item.version)
+    )
 
 
-def _days_of(item: DaysItem) -> Days:
+def _days_from_item(item: DaysItem) -> Days:
     return {date.fromisoformat(day): int(number) for day, number in item.days.items()}

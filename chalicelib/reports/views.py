@@ -6,7 +6,15 @@ from typing import Annotated
 from pydantic import Field
 
 from chalicelib.foundation.schemas import Schema
-from chalicelib.reports.model import BUCKETS, TO_PERFORM, TO_POST, Name, Stage, Tally, failure_words
+from chalicelib.reports.model import (
+    TIME_BUCKETS,
+    TO_PERFORM,
+    TO_POST,
+    CounterName,
+    Stage,
+    Tally,
+    failure_words,
+)
 from chalicelib.reports.service import Report
 
 
@@ -245,24 +253,24 @@ class PerformerList(Schema):
 
 def numbers_of(tally: Tally) -> NumbersView:
     return NumbersView(
-        seen=tally.number(Name.SEEN),
-        sent=tally.number(Name.SENT),
-        disclosed=tally.number(Name.DISCLOSED),
-        staged=tally.number(Name.STAGED),
-        posted=tally.number(Name.POSTED),
-        unconfirmed=tally.number(Name.UNCONFIRMED),
-        dismissed=tally.number(Name.DISMISSED),
+        seen=tally.number(CounterName.SEEN),
+        sent=tally.number(CounterName.SENT),
+        disclosed=tally.number(CounterName.DISCLOSED),
+        staged=tally.number(CounterName.STAGED),
+        posted=tally.number(CounterName.POSTED),
+        unconfirmed=tally.number(CounterName.UNCONFIRMED),
+        dismissed=tally.number(CounterName.DISMISSED),
         under_way=tally.under_way,
         failed=sum(number for _, number in tally.lost),
         reasons=[
             ReasonView(code=code, words=failure_words(code), count=number)
             for code, number in tally.lost
         ],
-        counted_posts=tally.number(Name.COUNTED),
-        views=tally.number(Name.VIEWS),
-        likes=tally.number(Name.LIKES),
-        comments=tally.number(Name.COMMENTS),
-        counted_points=tally.number(Name.COUNTED_POINTS),
+        counted_posts=tally.number(CounterName.COUNTED),
+        views=tally.number(CounterName.VIEWS),
+        likes=tally.number(CounterName.LIKES),
+        comments=tally.number(CounterName.COMMENTS),
+        counted_points=tally.number(CounterName.COUNTED_POINTS),
         points_per_thousand_views=tally.points_per_thousand_views,
         time_to_perform=_times(tally, TO_PERFORM),
         time_to_post=_times(tally, TO_POST),
@@ -275,7 +283,7 @@ def _times(tally: Tally, of: str) -> TimesView:
         count=times.count,
         mean_seconds=times.mean_seconds,
         median_at_most_seconds=times.median_at_most,
-        bounds_seconds=list(BUCKETS),
+        bounds_seconds=list(TIME_BUCKETS),
         counts=list(times.classes),
     )
 
@@ -289,10 +297,10 @@ def report_of(report: Report) -> ReportView:
         days=[
             DayView(
                 day=each.day,
-                seen=each.tally.number(Name.SEEN),
-                sent=each.tally.number(Name.SENT),
-                staged=each.tally.number(Name.STAGED),
-                posted=each.tally.number(Name.POSTED),
+                seen=each.tally.number(CounterName.SEEN),
+                sent=each.tally.number(CounterName.SENT),
+                staged=each.tally.number(CounterName.STAGED),
+                posted=each.tally.number(CounterName.POSTED),
                 failed=sum(number for _, number in each.tally.lost),
             )
             for each in report.days

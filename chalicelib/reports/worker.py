@@ -32,7 +32,7 @@ from chalicelib.programs.events import (
     MemberJoined,
     MemberRemoved,
 )
-from chalicelib.reports.counting import OF_PERFORMANCES, facts_of
+from chalicelib.reports.counting import PERFORMANCE_EVENTS, facts_of_event
 from chalicelib.reports.events import ActivitiesSeen, ExportRequested, events_of
 from chalicelib.rewards.events import (
     RedemptionFulfilled,
@@ -53,24 +53,24 @@ if TYPE_CHECKING:
         RefusedVideos,
     )
 
-OF_PEOPLE = (MemberInvited, MemberJoined, MemberChanged, MemberDetailsChanged, MemberRemoved)
-OF_ACTIVITIES = (
+PERSON_EVENTS = (MemberInvited, MemberJoined, MemberChanged, MemberDetailsChanged, MemberRemoved)
+ACTIVITY_EVENTS = (
     ActivityPublished,
     ActivityRejected,
     ActivityWithdrawn,
     ActivityArchived,
     ActivityUnarchived,
 )
-OF_REDEMPTIONS = (RedemptionRequested, RedemptionFulfilled, RedemptionRejected)
-OF_WEBHOOKS = (WebhookDisabled, WebhookRecovered)
-OF_FACTS = (*OF_PERFORMANCES, ActivityDismissed, DismissalUndone)
-COUNTED = (
-    *OF_FACTS,
+REDEMPTION_EVENTS = (RedemptionRequested, RedemptionFulfilled, RedemptionRejected)
+WEBHOOK_EVENTS = (WebhookDisabled, WebhookRecovered)
+FACT_EVENTS = (*PERFORMANCE_EVENTS, ActivityDismissed, DismissalUndone)
+COUNTED_EVENTS = (
+    *FACT_EVENTS,
     PerformanceAwaitsApp,
-    *OF_PEOPLE,
-    *OF_ACTIVITIES,
-    *OF_REDEMPTIONS,
-    *OF_WEBHOOKS,
+    *PERSON_EVENTS,
+    *ACTIVITY_EVENTS,
+    *REDEMPTION_EVENTS,
+    *WEBHOOK_EVENTS,
 )
 
 
@@ -101,8 +101,8 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
     """Count a batch of events: facts all together, what else there is one by one."""
 
     def deliver(events: "Sequence[Event[Any]]") -> Collection[str]:
-        facts = [each for each in events if isinstance(each.payload, OF_FACTS)]
-        others = [each for each in events if not isinstance(each.payload, OF_FACTS)]
+        facts = [each for each in events if isinstance(each.payload, FACT_EVENTS)]
+        others = [each for each in events if not isinstance(each.payload, FACT_EVENTS)]
         failed = [*count_facts(counting.facts, facts), *one_by_one(other)(others)]
         for program_id in {each.program_id for each in facts}:
             counting.days.pack(program_id)
@@ -119,7 +119,7 @@ def count_events(counting: EventCounters, event: Mapping[str, Any]) -> Mapping[s
     def accepted(received: "Event[Any]") -> None:
         counting.app.clear_refusal(received.program_id, received.at)
 
-    return consume_event_batch(COUNTED, deliver, event)
+    return consume_event_batch(COUNTED_EVENTS, deliver, event)
 
 
 def _count_other(counting: EventCounters, received: "Event[Any]") -> None:
@@ -150,10 +150,10 @@ def count_facts(counter: "FactCounter", events: "Sequence[Event[Any]]") -> Colle
     """Count the facts of events in as few writes as can be; returns the events that failed."""
 
     def one(received: "Event[Any]") -> None:
-        counter.count(facts_of(received))
+        counter.count(facts_of_event(received))
 
     try:
-        written = counter.count([fact for each in events for fact in facts_of(each)])
+        written = counter.count([fact for each in events for fact in facts_of_event(each)])
     except Exception:  # noqa: BLE001  logged; each by itself then, so that one holds up no other
         logger.exception("batch not counted")
         return one_by_one(one)(events)

@@ -63,14 +63,14 @@ class RedemptionRejected(Payload):
 
 
 @dataclass(frozen=True)
-class PictureDropped(Payload):
+class PictureUnused(Payload):
     """No reward shows this picture any more, or none took it within a day: its file can go."""
 
-    TYPE: ClassVar[str] = "rewards.PictureDropped"
+    TYPE: ClassVar[str] = "rewards.PictureUnused"
     key: str
 
 
-_OF_REDEMPTIONS: dict[
+_EVENTS_BY_STATUS: dict[
     RedemptionStatus,
     type[RedemptionRequested] | type[RedemptionFulfilled] | type[RedemptionRejected],
 ] = {
@@ -84,13 +84,13 @@ def events_of(change: Change) -> Sequence[Event[Any]]:
     """Derive events from a change of the rewards table."""
     after, was = change.after, change.before.get("state")
     if not after and str(change.before["item"]).startswith(_PICTURE):
-        dropped = PictureDropped(change.before["picture_file"])
+        dropped = PictureUnused(change.before["picture_file"])
         return (change.event(change.before["key"], dropped),)
     if not after or after.get("state") == was:
         return ()
     item = str(after["item"])
     if item.startswith(_REDEMPTION):
-        kind = _OF_REDEMPTIONS[RedemptionStatus(after["state"])]
+        kind = _EVENTS_BY_STATUS[RedemptionStatus(after["state"])]
         told = kind(
             redemption_id=after["redemption_id"],
             member_id=after["member_id"],

@@ -5,23 +5,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.activities.model import is_addressed
+from chalicelib.activities.model import is_addressed_to_channels
 from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import owner_key
 
 MAX_REWARDS = 100
 """Maximum per program, archived ones aside: one query lists them all to a member."""
-MAX_TITLE = 100
-MAX_DESCRIPTION = 2000
+MAX_TITLE_LENGTH = 100
+MAX_DESCRIPTION_LENGTH = 2000
 MAX_PRICE = 1_000_000
 MAX_STOCK = 1_000_000
 MAX_PER_MEMBER = 1000
-MAX_NOTE = 1000
-MAX_CODE = 200
-MAX_REASON = 300
+MAX_NOTE_LENGTH = 1000
+MAX_CODE_LENGTH = 200
+MAX_REASON_LENGTH = 300
 FORM_LIFETIME = timedelta(minutes=15)
 """How long a form takes a picture's file."""
-PICTURE_UNUSED = timedelta(days=1)
+UNUSED_PICTURE_RETENTION = timedelta(days=1)
 """How long a checked picture waits for the reward that it was checked for."""
 
 
@@ -87,9 +87,9 @@ class Reward:
         """How many pieces are left; None for any number."""
         return None if self.stock is None else max(self.stock - self.taken, 0)
 
-    def is_for(self, channels: frozenset[str]) -> bool:
+    def is_addressed_to(self, channels: frozenset[str]) -> bool:
         """Return whether it is addressed to a member of these channels."""
-        return is_addressed(self.channel_ids, channels)
+        return is_addressed_to_channels(self.channel_ids, channels)
 
     def status_at(self, now: datetime) -> RewardStatus:
         """Return the status at an instant, exact to the second."""
@@ -102,13 +102,19 @@ class Reward:
         return RewardStatus.SOLD_OUT if self.left == 0 else RewardStatus.ON_OFFER
 
 
-SHOWN = frozenset({RewardStatus.ON_OFFER, RewardStatus.SOLD_OUT})
+VISIBLE_STATUSES = frozenset({RewardStatus.ON_OFFER, RewardStatus.SOLD_OUT})
 """What members see in their list."""
 
 
-def shown_to(rewards: Collection[Reward], channels: frozenset[str], now: datetime) -> list[Reward]:
+def visible_rewards(
+    rewards: Collection[Reward], channels: frozenset[str], now: datetime
+) -> list[Reward]:
     """List what a member of these channels sees, the cheapest first."""
-    shown = (each for each in rewards if each.status_at(now) in SHOWN and each.is_for(channels))
+    shown = (
+        each
+        for each in rewards
+        if each.status_at(now) in VISIBLE_STATUSES and each.is_addressed_to(channels)
+    )
     return sorted(shown, key=lambda each: (each.price, each.reward_id))
 
 
@@ -156,7 +162,7 @@ class Redemption:
         return replace(self, note=None, code=None, reason=None)
 
 
-class AlreadyMade(Exception):
+class AlreadyCreated(Exception):
     """The thing of this id exists: the same request came before."""
 
 
@@ -164,11 +170,11 @@ class TooManyRewards(Exception):
     """The program has as many rewards as it may have."""
 
 
-class NoneLeft(Exception):
+class OutOfStock(Exception):
     """The last piece is gone."""
 
 
-class LimitReached(Exception):
+class MemberLimitReached(Exception):
     """The member has as many of a reward as one member may have."""
 
 

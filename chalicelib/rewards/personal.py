@@ -6,7 +6,7 @@ from chalicelib.foundation.personal import ERASED_NAME, Person, Record, part
 from chalicelib.foundation.table import Database
 from chalicelib.rewards.store import RedemptionItem, TakenItem
 
-_WORDS = (RedemptionItem.note, RedemptionItem.code, RedemptionItem.reason)
+_TEXT_ATTRIBUTES = (RedemptionItem.note, RedemptionItem.code, RedemptionItem.reason)
 
 
 class RedemptionPersonalData:
@@ -15,7 +15,7 @@ class RedemptionPersonalData:
         self._database = database
 
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
-        yield from part("redemptions", self._of(person))
+        yield from part("redemptions", self._redemptions_of(person))
         yield from part("redemptions", self._database.raw_items(TakenItem, person.owner))
 
     def erase(self, person: Person) -> bool:
@@ -24,8 +24,8 @@ class RedemptionPersonalData:
         A request that is open stays so: a manager rejects it, or fulfils it if they still can.
         """
         whole = True
-        for record in self._of(person):
-            left = [each.remove() for each in _WORDS if each.attr_name in record]
+        for record in self._redemptions_of(person):
+            left = [each.remove() for each in _TEXT_ATTRIBUTES if each.attr_name in record]
             if left or record["member_name"] != ERASED_NAME:
                 item = RedemptionItem(record["key"], record["item"])
                 named = RedemptionItem.member_name.set(ERASED_NAME)
@@ -33,6 +33,6 @@ class RedemptionPersonalData:
                 whole &= self._database.update(item, [named, *left], same)
         return whole
 
-    def _of(self, person: Person) -> Iterator[Record]:
+    def _redemptions_of(self, person: Person) -> Iterator[Record]:
         index = RedemptionItem.by_member
         return self._database.raw_items(RedemptionItem, person.owner, index=index)

@@ -17,11 +17,11 @@ from chalicelib.foundation.values import dataclass
 MAX_SCANS = 100
 """Each scan of a progressive JPEG goes over all blocks again: this bounds what a phone decodes."""
 
-_PIECE = 32_768
+_PIECE_BYTES = 32_768
 _LAST_FILTER = 4
 _MAX_HUFFMAN = 1_000
 """Tables; ten for each scan are plenty, and each takes time."""
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_SAMPLES_BY_COLOUR_TYPE = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples per pixel by a PNG's colour type."""
 _ADAM7 = (
     (0, 0, 8, 8),
@@ -39,7 +39,7 @@ _RESTART = 0xDD
 _RESTART_MARKS = re.compile(rb"\xff([\xd0-\xd7])")
 _BLOCK, _COEFFICIENTS = 8, 64
 _MAX_SAMPLING, _MAX_TABLE, _MAX_SHIFT, _MAX_MCU_BLOCKS = 4, 3, 13, 10
-_AC = 0x10
+_AC_TABLE_BIT = 0x10
 """In a Huffman table's key: it is one for AC coefficients."""
 
 
@@ -67,7 +67,7 @@ class PngHeader:
 
     def passes(self) -> Iterator[tuple[int, int]]:
         """Yield the bytes of a row, its filter's included, and how many rows, of each pass."""
-        bits = self.depth * _SAMPLES[self.colour]
+        bits = self.depth * _SAMPLES_BY_COLOUR_TYPE[self.colour]
         for left, top, across, down in _ADAM7 if self.interlaced else ((0, 0, 1, 1),):
             columns = -(-(self.width - left) // across)
             rows = -(-(self.height - top) // down)
@@ -88,21 +88,21 @@ def check_png(header: PngHeader, packed: Iterable[bytes]) -> None:
         given, more = piece, True
         while more:
             try:
-                inflated = inflater.decompress(given, _PIECE)
+                inflated = inflater.decompress(given, _PIECE_BYTES)
             except zlib.error as error:
                 raise DataBroken from error
             _require(done + len(inflated) <= demanded)
             _check_filters(passes, inflated, done)
             done += len(inflated)
             given = inflater.unconsumed_tail
-            more = bool(given) or len(inflated) == _PIECE
+            more = bool(given) or len(inflated) == _PIECE_BYTES
     _require(done == demanded and inflater.eof and not inflater.unused_data)
 
 
 def _pieces(packed: Iterable[bytes]) -> Iterator[bytes]:
     for each in packed:
-        for at in range(0, len(each), _PIECE):
-            yield each[at : at + _PIECE]
+        for at in range(0, len(each), _PIECE_BYTES):
+            yield each[at : at + _PIECE_BYTES]
 
 
 def _check_filters(passes: Sequence[tuple[int, int]], inflated: bytes, begun: int) -> None:
@@ -173,7 +173,7 @@ class JpegScans:
             key, counts = held[at], held[at + 1 : at + 17]
             self._huffman += 1
             _require(self._huffman <= _MAX_HUFFMAN)
-            _require(key & ~_AC <= _MAX_TABLE and len(counts) == 16)  # noqa: PLR2004  of 1 to 16 bits
+            _require(key & ~_AC_TABLE_BIT <= _MAX_TABLE and len(counts) == 16)  # noqa: PLR2004  of 1 to 16 bits
             at += 17
             code, shortest = 0, 0
             for length, count in enumerate(counts, 1):
@@ -223,7 +223,7 @@ class JpegScans:
             if first == 0:
                 bits += blocks[name] * (1 if before else self._shortest_of(dc))
             if last > 0:
-                of_each = self._shortest_of(ac | _AC)
+                of_each = self._shortest_of(ac | _AC_TABLE_BIT)
                 # A run of a progressive scan ends up to 32,767 blocks by one code.
                 bits += 1 if self._progressive else blocks[name] * of_each
         marks = b"".join(_RESTART_MARKS.findall(coded))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.activities.model import MAX_ADDRESSED, MAX_TIME
+from chalicelib.activities.model import MAX_ADDRESSED_CHANNELS, MAX_TIME_LENGTH
 from chalicelib.foundation.fields import LINE, PARAGRAPHS, Version
 from chalicelib.foundation.http import MAX_ID_LENGTH, Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.identity import Caller
@@ -15,29 +15,29 @@ from chalicelib.foundation.queries import PageQuery
 from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.model import local_time
 from chalicelib.rewards.model import (
-    MAX_DESCRIPTION,
+    MAX_DESCRIPTION_LENGTH,
     MAX_PER_MEMBER,
     MAX_PRICE,
     MAX_STOCK,
-    MAX_TITLE,
+    MAX_TITLE_LENGTH,
     Picture,
     Reward,
     RewardState,
     RewardStatus,
 )
 from chalicelib.rewards.pictures import JPEG, PNG
-from chalicelib.rewards.service import Changes, RewardService
+from chalicelib.rewards.service import RewardFieldChanges, RewardService
 
 WallClock = Annotated[
     str,
     Field(
-        max_length=MAX_TIME,
+        max_length=MAX_TIME_LENGTH,
         examples=["2027-01-15T09:00"],
         description="Wall-clock time in your own time zone; with Z or an offset, an instant",
     ),
 ]
-Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE), LINE]
-Description = Annotated[str, Field(max_length=MAX_DESCRIPTION), PARAGRAPHS]
+Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_LENGTH), LINE]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH), PARAGRAPHS]
 Price = Annotated[int, Field(ge=1, le=MAX_PRICE, description="Applies to future requests")]
 Stock = Annotated[
     int,
@@ -51,7 +51,7 @@ PerMember = Annotated[
 ChannelIds = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]],
     Field(
-        max_length=MAX_ADDRESSED,
+        max_length=MAX_ADDRESSED_CHANNELS,
         description="The members of any of these see it; none: every member of the program",
     ),
 ]
@@ -221,7 +221,7 @@ def ask_picture(service: RewardService, request: Request[NewPicture, None]) -> A
 )
 def create(service: RewardService, request: Request[NewReward, None]) -> Answer:
     """Create a reward."""
-    wanted = cast("Changes", request.body.model_dump(exclude_unset=True))
+    wanted = cast("RewardFieldChanges", request.body.model_dump(exclude_unset=True))
     reward = service.create(request.caller, request.made_id, **wanted)
     return Answer(201, _view(service, reward, request.caller))
 
@@ -259,7 +259,9 @@ def read(service: RewardService, request: Request[None, None]) -> Answer:
 )
 def edit(service: RewardService, request: Request[RewardChanges, None]) -> Answer:
     """Change, archive or restore a reward."""
-    changes = cast("Changes", request.body.model_dump(exclude_unset=True, exclude={"version"}))
+    changes = cast(
+        "RewardFieldChanges", request.body.model_dump(exclude_unset=True, exclude={"version"})
+    )
     reward = service.edit(
         request.caller, request.path["reward_id"], request.body.version, **changes
     )

@@ -28,17 +28,17 @@ from chalicelib.programs.problems import require_open_channels
 from chalicelib.rewards.model import (
     FORM_LIFETIME,
     MAX_REWARDS,
-    PICTURE_UNUSED,
-    AlreadyMade,
+    UNUSED_PICTURE_RETENTION,
+    AlreadyCreated,
     Picture,
     Reward,
     RewardState,
     RewardStatus,
     StockBelowTaken,
     TooManyRewards,
-    shown_to,
+    visible_rewards,
 )
-from chalicelib.rewards.pictures import PictureRefused, examine
+from chalicelib.rewards.pictures import PictureRefused, examine_picture
 from chalicelib.rewards.store import PictureFiles, RewardStore
 
 
@@ -62,7 +62,7 @@ class Programs(Protocol):
         """Reads of the program's settings, if it is time for it, to be made beside others."""
 
 
-class Changes(TypedDict, total=False):
+class RewardFieldChanges(TypedDict, total=False):
     """What a manager sets; what is not there is as by default, or stays.
 
     Times are wall-clock times in the manager's own zone. A stock or limit of None is none, a
@@ -155,7 +155,7 @@ class RewardService:
         return PictureForm(picture_id, form["url"], form["fields"], now + FORM_LIFETIME)
 
     def create(
-        self, caller: Caller, made_id: str | None = None, **wanted: Unpack[Changes]
+        self, caller: Caller, made_id: str | None = None, **wanted: Unpack[RewardFieldChanges]
     ) -> Reward:
         """Make a reward: on offer at once, from its start, or a draft.
 
@@ -181,19 +181,19 @@ class RewardService:
         made = self._store.get(caller.program_id, blank.reward_id) if made_id else None
         if made:
             return made  # by the same request, whose answer was lost
-        reward = self._changed(caller, blank, wanted, now)
+        reward = self._with_changes(caller, blank, wanted, now)
         try:
             self._store.create(reward)
-        except AlreadyMade:
+        except AlreadyCreated:
             return self.reward(caller, blank.reward_id)
         except TooManyRewards as error:
-            raise _too_many() from error
+            raise _too_many_rewards() from error
         logger.info("reward created", extra={"reward_id": reward.reward_id})
         return reward
 
     @retry_conflicts("The reward keeps changing. Try again.")
     def edit(
-        self, caller: Caller, reward_id: str, version: int, **changes: Unpack[Changes]
+        self, caller: Caller, reward_id: str, version: int, **changes: Unpack[RewardFieldChanges]
     ) -> Reward:
         """Change a reward as it was at this `version`; requests that were made stay as they are.
 
@@ -202,19 +202,21 @@ class RewardService:
         """
         before = self.reward(caller, reward_id)
         check_version("this reward", before.version, version)
-        after = self._changed(caller, before, changes, self._clock.now())
+        after = self._with_changes(caller, before, changes, self._clock.now())
         if after == before:
             return before
         after = replace(after, version=version + 1)
         try:
             self._store.change(before, after)
         except TooManyRewards as error:
-            raise _too_many() from error
+            raise _too_many_rewards() from error
         except StockBelowTaken as error:  # or another manager was faster: it is looked at again
             raise Conflict from error
         return after
 
-    def _changed(self, caller: Caller, reward: Reward, changes: Changes, now: datetime) -> Reward:
+    def _with_changes(
+        self, caller: Caller, reward: Reward, changes: RewardFieldChanges, now: datetime
+    ) -> Reward:
         """Return the reward as changed. Raises the problem `invalid_request`."""
         times = read_times(changes, caller.time_zone)
         moved = any(getattr(reward, name) != instant for name, instant in times.items())
@@ -236,10 +238,12 @@ class RewardService:
                 check_window(changed.starts_at, changed.ends_at, now, kept)
             except InvalidTime as error:
                 raise invalid_time_problem(error) from error
-        changed = _stocked(changed, changes.get("stock", reward.stock), now)
+        changed = _with_stock(changed, changes.get("stock", reward.stock), now)
         self._check_channels(reward, changed)
         if "picture_id" in changes:
-            changed = replace(changed, picture=self._picture(caller, changes["picture_id"]))
+            changed = replace(
+                changed, picture=self._show_posted_picture(caller, changes["picture_id"])
+            )
         return changed
 
     def _check_channels(self, before: Reward, after: Reward) -> None:
@@ -248,7 +252,7 @@ class RewardService:
         known = self._programs.channels(after.program_id, wanted) if wanted else {}
         require_open_channels(wanted, known)
 
-    def _picture(self, caller: Caller, picture_id: str | None) -> Picture | None:
+    def _show_posted_picture(self, caller: Caller, picture_id: str | None) -> Picture | None:
         """Check a picture that was posted, and put what may be shown of it where it is shown."""
         if picture_id is None:
             return None
@@ -258,12 +262,12 @@ class RewardService:
                 "picture_id", "picture_not_received", "The picture's file has not arrived."
             )
         try:
-            found = examine(content)
+            found = examine_picture(content)
         except PictureRefused as error:
             raise invalid_field("picture_id", error.code, error.message, error.limit) from error
         now = self._clock.now()
         key = self._pictures.shown.key(caller.program_id, new_id("pic", now), found.content_type)
-        self._store.note_picture(caller.program_id, key, now + PICTURE_UNUSED)
+        self._store.note_picture(caller.program_id, key, now + UNUSED_PICTURE_RETENTION)
         self._pictures.shown.show(key, found.shown, found.content_type)
         return Picture(key, found.content_type, found.width, found.height)
 
@@ -295,7 +299,7 @@ class RewardService:
         """List what is on offer to the caller, or sold out, the cheapest first: all of it."""
         self._switch.require_on(caller.program_id)
         found = self._store.rewards(caller.program_id, archived=False, count=MAX_REWARDS)
-        return shown_to(found, caller.channels, self._clock.now())
+        return visible_rewards(found, caller.channels, self._clock.now())
 
     def standing(self, caller: Caller, reward_id: str) -> RewardStanding:
         """Read a reward that is on offer to the caller, and how they stand to it: one call.
@@ -310,12 +314,12 @@ class RewardService:
         ]
         reward, totals, taken, *_ = self._store.read_together(reads)
         self._switch.require_on(caller.program_id)
-        if reward is None or not shown_to([reward], caller.channels, self._clock.now()):
+        if reward is None or not visible_rewards([reward], caller.channels, self._clock.now()):
             raise not_found("reward")
         return RewardStanding(reward, totals.balance if totals else 0, taken or 0)
 
 
-def _stocked(reward: Reward, stock: int | None, now: datetime) -> Reward:
+def _with_stock(reward: Reward, stock: int | None, now: datetime) -> Reward:
     """Return a reward with a stock. An unlimited reward begins to count its pieces."""
     if stock is None:
         return replace(reward, stock=None, stock_id=None, taken=0)
@@ -331,7 +335,7 @@ def _stocked(reward: Reward, stock: int | None, now: datetime) -> Reward:
     return replace(reward, stock=stock)
 
 
-def _too_many() -> Problem:
+def _too_many_rewards() -> Problem:
     return Problem(
         ProblemCode.LIMIT_REACHED,
         f"A program has {MAX_REWARDS} rewards at most, not counting archived ones. Archive one "
@@ -343,6 +347,6 @@ def _too_many() -> Problem:
 def status_for(reward: Reward, caller: Caller, now: datetime) -> RewardStatus | None:
     """Return a reward's status for a member who asks for it; None for what is not theirs to see."""
     status = reward.status_at(now)
-    if not reward.is_for(caller.channels) or status is RewardStatus.DRAFT:
+    if not reward.is_addressed_to(caller.channels) or status is RewardStatus.DRAFT:
         return None
     return status

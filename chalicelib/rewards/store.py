@@ -34,9 +34,9 @@ from chalicelib.foundation.values import dataclass
 from chalicelib.rewards.model import (
     FORM_LIFETIME,
     MAX_REWARDS,
-    AlreadyMade,
-    LimitReached,
-    NoneLeft,
+    AlreadyCreated,
+    MemberLimitReached,
+    OutOfStock,
     Picture,
     Redemption,
     RedemptionStatus,
@@ -50,9 +50,9 @@ from chalicelib.rewards.pictures import MAX_BYTES
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_CATALOGUE = "catalogue"
-_REWARD, _REDEMPTION, _TAKEN = "reward#", "redemption#", "taken#"
-_PICTURE = "picture#"
+_CATALOGUE_KEY = "catalogue"
+_REWARD_PREFIX, _REDEMPTION_PREFIX, _TAKEN_PREFIX = "reward#", "redemption#", "taken#"
+_PICTURE_PREFIX = "picture#"
 
 
 class Listed(GlobalSecondaryIndex["RewardItem"]):
@@ -207,10 +207,10 @@ class PagePosition:
 
     @property
     def key(self) -> str:
-        return _since(self.since, self.redemption_id)
+        return _since_key(self.since, self.redemption_id)
 
 
-_AUDITED = (
+_AUDITED_FIELDS = (
     *("state", "title", "description", "price", "stock", "per_member", "starts_at", "ends_at"),
     "channel_ids",
 )
@@ -219,7 +219,7 @@ _AUDITED = (
 def _act(kind: Kind, was: Reward | None, becomes: Reward) -> Act:
     def shown(reward: Reward) -> dict[str, object]:
         picture = reward.picture.key.rpartition("/")[2] if reward.picture else None
-        return {**select_fields(reward, _AUDITED), "picture": picture}
+        return {**select_fields(reward, _AUDITED_FIELDS), "picture": picture}
 
     return act(
         kind,
@@ -237,26 +237,26 @@ class RewardStore(Store):
     def note_picture(self, program_id: str, key: str, until: datetime) -> None:
         """Note a picture's file before it is written: it goes `until` then unless it is used."""
         item = PictureItem(
-            program_id, _PICTURE + key, picture_file=key, expires_at=int(until.timestamp())
+            program_id, _PICTURE_PREFIX + key, picture_file=key, expires_at=int(until.timestamp())
         )
         self._database.put(item)
 
     def create(self, reward: Reward) -> None:
-        """Create a reward. Raises `AlreadyMade` or `TooManyRewards`."""
+        """Create a reward. Raises `AlreadyCreated` or `TooManyRewards`."""
         item = RewardItem(
             reward.program_id,
-            _REWARD + reward.reward_id,
+            _REWARD_PREFIX + reward.reward_id,
             reward_id=reward.reward_id,
             created_by=reward.created_by,
             created_at=reward.created_at,
-            **_stored(reward),
+            **_stored_fields(reward),
         )
         archived = reward.state is RewardState.ARCHIVED
         self.commit(
             [
-                Put(item, RewardItem.item.does_not_exist(), AlreadyMade),
-                *(() if archived else (self._catalogued(reward),)),
-                *_pictures(reward.program_id, None, reward.picture),
+                Put(item, RewardItem.item.does_not_exist(), AlreadyCreated),
+                *(() if archived else (self._add_to_catalogue(reward),)),
+                *_picture_parts(reward.program_id, None, reward.picture),
                 _act(Kind.REWARD_CREATED, None, reward),
             ]
         )
@@ -267,7 +267,7 @@ class RewardStore(Store):
         Raises `Conflict` if another manager changed it since it was read, `StockBelowTaken`,
         `TooManyRewards` for one that is brought back.
         """
-        before, after = _stored(was), _stored(becomes)
+        before, after = _stored_fields(was), _stored_fields(becomes)
         actions: list[Action] = []
         for name, value in after.items():
             if value != before[name]:
@@ -276,7 +276,7 @@ class RewardStore(Store):
         anew = becomes.stock_id != was.stock_id
         if anew:
             actions.append(RewardItem.taken.remove())
-        item = RewardItem(was.program_id, _REWARD + was.reward_id)
+        item = RewardItem(was.program_id, _REWARD_PREFIX + was.reward_id)
         parts: list[Part] = [Update(item, actions, RewardItem.version == was.version)]
         if becomes.stock is not None and not anew:
             taken = RewardItem.taken
@@ -287,18 +287,22 @@ class RewardStore(Store):
             ]
         archived = becomes.state is RewardState.ARCHIVED
         if archived is not (was.state is RewardState.ARCHIVED):
-            parts.append(self._uncatalogued(becomes) if archived else self._catalogued(becomes))
-        parts += _pictures(was.program_id, was.picture, becomes.picture)
+            parts.append(
+                self._remove_from_catalogue(becomes)
+                if archived
+                else self._add_to_catalogue(becomes)
+            )
+        parts += _picture_parts(was.program_id, was.picture, becomes.picture)
         self.commit([*parts, _act(Kind.REWARD_CHANGED, was, becomes)])
 
-    def _catalogued(self, reward: Reward) -> Update:
+    def _add_to_catalogue(self, reward: Reward) -> Update:
         ids = RewardIdsItem.ids
         room: Condition = ids.does_not_exist() | (size(ids) < MAX_REWARDS)
-        item = RewardIdsItem(reward.program_id, _CATALOGUE)
+        item = RewardIdsItem(reward.program_id, _CATALOGUE_KEY)
         return Update(item, [ids.add({reward.reward_id})], room, TooManyRewards)
 
-    def _uncatalogued(self, reward: Reward) -> Update:
-        item = RewardIdsItem(reward.program_id, _CATALOGUE)
+    def _remove_from_catalogue(self, reward: Reward) -> Update:
+        item = RewardIdsItem(reward.program_id, _CATALOGUE_KEY)
         return Update(item, [RewardIdsItem.ids.delete({reward.reward_id})])
 
     def get(
@@ -311,21 +315,23 @@ class RewardStore(Store):
             return found
         try:
             item = self._database.get(
-                RewardItem, program_id, _REWARD + reward_id, consistent_read=True
+                RewardItem, program_id, _REWARD_PREFIX + reward_id, consistent_read=True
             )
         except DoesNotExist:
             return None
         return item.to_reward()
 
     def read_of_reward(self, program_id: str, reward_id: str) -> Read[Reward]:
-        return Read(RewardItem, (program_id, _REWARD + reward_id), RewardItem.to_reward)
+        return Read(RewardItem, (program_id, _REWARD_PREFIX + reward_id), RewardItem.to_reward)
 
     def read_of_taken(self, owner: str, reward_id: str) -> Read[int]:
         """Return the read of how many of a reward a member has asked for."""
-        return Read(TakenItem, (owner, _TAKEN + reward_id), lambda item: int(item.taken or 0))
+        return Read(
+            TakenItem, (owner, _TAKEN_PREFIX + reward_id), lambda item: int(item.taken or 0)
+        )
 
     def read_of_redemption(self, program_id: str, redemption_id: str) -> Read[Redemption]:
-        key = program_id, _REDEMPTION + redemption_id
+        key = program_id, _REDEMPTION_PREFIX + redemption_id
         return Read(RedemptionItem, key, RedemptionItem.to_redemption)
 
     def rewards(
@@ -335,7 +341,7 @@ class RewardStore(Store):
         earlier = RewardItem.reward_id < before if before else None
         found = self._database.query(
             RewardItem,
-            _listed(program_id, archived=archived),
+            _list_key(program_id, archived=archived),
             earlier,
             index=RewardItem.listed,
             scan_index_forward=False,
@@ -350,7 +356,7 @@ class RewardStore(Store):
         """Read a redemption, never behind."""
         try:
             item = self._database.get(
-                RedemptionItem, program_id, _REDEMPTION + redemption_id, consistent_read=True
+                RedemptionItem, program_id, _REDEMPTION_PREFIX + redemption_id, consistent_read=True
             )
         except DoesNotExist:
             return None
@@ -359,12 +365,12 @@ class RewardStore(Store):
     def add_redemption(self, redemption: Redemption, reward: Reward) -> list[Part]:
         """Parts: take a piece of a reward for a member, and note their request.
 
-        Their conditions fail with `NoneLeft`, `LimitReached` and `Conflict`. A stock that is
-        limited is one item that all who redeem write to; an unlimited one nobody writes to.
+        Their conditions fail with `OutOfStock`, `MemberLimitReached` and `Conflict`. A limited
+        stock is one item that all redemptions write to; an unlimited one nobody writes to.
         """
         item = RedemptionItem(
             redemption.program_id,
-            _REDEMPTION + redemption.redemption_id,
+            _REDEMPTION_PREFIX + redemption.redemption_id,
             redemption_id=redemption.redemption_id,
             owner=redemption.owner,
             member_id=redemption.member_id,
@@ -375,23 +381,23 @@ class RewardStore(Store):
             state=redemption.status,
             stock_id=redemption.stock_id,
             requested_at=redemption.requested_at,
-            status_in=_status_in(redemption.program_id, redemption.status),
-            status_since=_since(redemption.requested_at, redemption.redemption_id),
+            status_in=_status_key(redemption.program_id, redemption.status),
+            status_since=_since_key(redemption.requested_at, redemption.redemption_id),
         )
         taken = TakenItem.taken
         room: Condition | None = None
         if reward.per_member is not None:
             room = taken.does_not_exist() | (taken < reward.per_member)
-        own = TakenItem(redemption.owner, _TAKEN + redemption.reward_id)
+        own = TakenItem(redemption.owner, _TAKEN_PREFIX + redemption.reward_id)
         parts: list[Part] = [
             Put(item, RedemptionItem.item.does_not_exist(), Conflict),
-            Update(own, [taken.add(1)], room, LimitReached),
+            Update(own, [taken.add(1)], room, MemberLimitReached),
         ]
         if reward.stock is not None:
             unsold = RewardItem.taken.does_not_exist() | (RewardItem.taken < reward.stock)
             same: Condition = (RewardItem.version == reward.version) & unsold
-            piece = RewardItem(redemption.program_id, _REWARD + redemption.reward_id)
-            parts.insert(0, Update(piece, [RewardItem.taken.add(1)], same, NoneLeft))
+            piece = RewardItem(redemption.program_id, _REWARD_PREFIX + redemption.reward_id)
+            parts.insert(0, Update(piece, [RewardItem.taken.add(1)], same, OutOfStock))
         return parts
 
     def decide(self, was: Redemption, becomes: Redemption) -> Update:
@@ -404,11 +410,11 @@ class RewardStore(Store):
         since = becomes.decided_at or becomes.requested_at
         actions: list[Action] = [
             RedemptionItem.state.set(becomes.status),
-            RedemptionItem.status_in.set(_status_in(becomes.program_id, becomes.status)),
-            RedemptionItem.status_since.set(_since(since, becomes.redemption_id)),
+            RedemptionItem.status_in.set(_status_key(becomes.program_id, becomes.status)),
+            RedemptionItem.status_since.set(_since_key(since, becomes.redemption_id)),
             *(getattr(RedemptionItem, name).set(value) for name, value in set_now.items() if value),
         ]
-        item = RedemptionItem(was.program_id, _REDEMPTION + was.redemption_id)
+        item = RedemptionItem(was.program_id, _REDEMPTION_PREFIX + was.redemption_id)
         named = RedemptionItem.member_name == was.member_name
         return Update(item, actions, (RedemptionItem.state == was.status) & named)
 
@@ -417,10 +423,10 @@ class RewardStore(Store):
 
         The condition fails with `Conflict` if the stock became another since it was read.
         """
-        own = TakenItem(redemption.owner, _TAKEN + redemption.reward_id)
+        own = TakenItem(redemption.owner, _TAKEN_PREFIX + redemption.reward_id)
         parts: list[Part] = [Update(own, [TakenItem.taken.add(-1)])]
         if reward and redemption.stock_id and reward.stock_id == redemption.stock_id:
-            piece = RewardItem(redemption.program_id, _REWARD + redemption.reward_id)
+            piece = RewardItem(redemption.program_id, _REWARD_PREFIX + redemption.reward_id)
             same = RewardItem.stock_id == redemption.stock_id
             parts.append(Update(piece, [RewardItem.taken.add(-1)], same))
         return parts
@@ -446,7 +452,7 @@ class RewardStore(Store):
 
     def mark_member_removed(self, redemption: Redemption, *, removed: bool) -> None:
         """Note of a request whether its member is removed, unless it is decided by now."""
-        item = RedemptionItem(redemption.program_id, _REDEMPTION + redemption.redemption_id)
+        item = RedemptionItem(redemption.program_id, _REDEMPTION_PREFIX + redemption.redemption_id)
         marked = RedemptionItem.member_removed
         action = marked.set(value=True) if removed else marked.remove()
         self._database.update(item, [action], RedemptionItem.state == RedemptionStatus.REQUESTED)
@@ -464,7 +470,7 @@ class RewardStore(Store):
             beyond = since > after.key if waits else since < after.key
         found = self._database.query(
             RedemptionItem,
-            _status_in(program_id, status),
+            _status_key(program_id, status),
             beyond,
             index=RedemptionItem.by_status,
             scan_index_forward=waits,
@@ -474,11 +480,11 @@ class RewardStore(Store):
         return [item.to_redemption() for item in found]
 
 
-def _stored(reward: Reward) -> dict[str, Any]:
+def _stored_fields(reward: Reward) -> dict[str, Any]:
     """Return what managers may change of a reward, by the names of its attributes."""
     picture = reward.picture
     return {
-        "listed_in": _listed(reward.program_id, archived=reward.state is RewardState.ARCHIVED),
+        "listed_in": _list_key(reward.program_id, archived=reward.state is RewardState.ARCHIVED),
         "state": reward.state.value,
         "title": reward.title,
         "description": reward.description or None,
@@ -498,29 +504,29 @@ def _stored(reward: Reward) -> dict[str, Any]:
     }
 
 
-def _listed(program_id: str, *, archived: bool) -> str:
+def _list_key(program_id: str, *, archived: bool) -> str:
     return f"{program_id}#archived" if archived else program_id
 
 
-def _status_in(program_id: str, status: RedemptionStatus) -> str:
+def _status_key(program_id: str, status: RedemptionStatus) -> str:
     return f"{program_id}#{status.value}"
 
 
-def _pictures(program_id: str, was: Picture | None, becomes: Picture | None) -> list[Part]:
+def _picture_parts(program_id: str, was: Picture | None, becomes: Picture | None) -> list[Part]:
     """Return the parts that keep the picture a reward gets, and let go of the one it had."""
     if was == becomes:
         return []
     parts: list[Part] = []
     if becomes:
-        kept = PictureItem(program_id, _PICTURE + becomes.key)
+        kept = PictureItem(program_id, _PICTURE_PREFIX + becomes.key)
         there = PictureItem.item.exists()
         parts.append(Update(kept, [PictureItem.expires_at.remove()], there))
     if was:
-        parts.append(Delete(PictureItem(program_id, _PICTURE + was.key)))
+        parts.append(Delete(PictureItem(program_id, _PICTURE_PREFIX + was.key)))
     return parts
 
 
-def _since(at: datetime, redemption_id: str) -> str:
+def _since_key(at: datetime, redemption_id: str) -> str:
     return f"{at.isoformat(timespec='microseconds')}#{redemption_id}"
 
 
@@ -534,7 +540,7 @@ class ShownPictures:
     @staticmethod
     def key(program_id: str, shown_id: str, content_type: str) -> str:
         """Return the key of a file to show. An id is used once, so nothing replaces a file."""
-        return f"{_shown_prefix(program_id)}{shown_id}.{_ENDINGS[content_type]}"
+        return f"{_shown_prefix(program_id)}{shown_id}.{_FILE_EXTENSIONS[content_type]}"
 
     def show(self, key: str, content: bytes, content_type: str) -> None:
         """Put checked bytes where they are shown and nobody can change them."""
@@ -596,7 +602,7 @@ class PictureFiles:
         return f"{self._console_url}/{picture.key}"
 
 
-_ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
+_FILE_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 
 
 def _shown_prefix(program_id: str) -> str:

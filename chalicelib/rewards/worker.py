@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.foundation.batches import consume_events, relay_changes
-from chalicelib.rewards.events import PictureDropped, events_of
+from chalicelib.rewards.events import PictureUnused, events_of
 
 if TYPE_CHECKING:
     from chalicelib.foundation.events import Event, EventBus
@@ -22,4 +22,4 @@ def remove_pictures(pictures: "ShownPictures", event: Mapping[str, Any]) -> Mapp
     def handle(received: "Event[Any]") -> None:
         pictures.remove(received.program_id, received.payload.key)
 
-    return consume_events([PictureDropped], handle, event)
+    return consume_events([PictureUnused], handle, event)

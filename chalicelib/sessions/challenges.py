@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chalicelib.foundation.clock import Clock
-from chalicelib.sessions.model import CHALLENGE_LIFETIME, Step
+from chalicelib.sessions.model import CHALLENGE_LIFETIME, SignInStep
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -32,22 +32,22 @@ class Challenges:
         self._made_cipher: AESGCM | None = None
         self._clock = clock
 
-    def make(self, step: Step, account: str, *held: str) -> str:
+    def make(self, step: SignInStep, account: str, *held: str) -> str:
         """Return a challenge that holds values for a step of `account`, for 15 minutes."""
         until = int((self._clock.now() + CHALLENGE_LIFETIME).timestamp())
         plain = zlib.compress(json.dumps([until, *held]).encode(), 9)
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = nonce + self._cipher.encrypt(nonce, plain, _of(step, account))
+        sealed = nonce + self._cipher.encrypt(nonce, plain, _associated_data(step, account))
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
-    def read(self, step: Step, account: str, challenge: str) -> list[str] | None:
+    def read(self, step: SignInStep, account: str, challenge: str) -> list[str] | None:
         """Return what a challenge holds; None if it is not ours, of another step or too old."""
         from cryptography.exceptions import InvalidTag
 
         try:
             sealed = base64.urlsafe_b64decode(challenge + "=" * (-len(challenge) % 4))
             nonce, coded = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-            plain = self._cipher.decrypt(nonce, coded, _of(step, account))
+            plain = self._cipher.decrypt(nonce, coded, _associated_data(step, account))
         except (InvalidTag, ValueError):
             return None
         until, *held = json.loads(zlib.decompress(plain))
@@ -64,5 +64,5 @@ class Challenges:
         return self._made_cipher
 
 
-def _of(step: Step, account: str) -> bytes:
+def _associated_data(step: SignInStep, account: str) -> bytes:
     return f"{step}\n{account}".encode()

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 from chalicelib.foundation.cookies import is_plain_loopback
 from chalicelib.sessions.model import DEVICE_LIFETIME, REFRESH_LIFETIME
 
-_PATH = "/session"
-_NAME = "greenroom-session"
-_DEVICE = "greenroom-device"
+_COOKIE_PATH = "/session"
+_SESSION_COOKIE = "greenroom-session"
+_DEVICE_COOKIE = "greenroom-device"
 
 
 class SessionCookies:
@@ -21,9 +21,9 @@ class SessionCookies:
     def __init__(self, public_url: str) -> None:
         plain = is_plain_loopback(public_url)
         prefix = "" if plain else "__Secure-"
-        self.name = prefix + _NAME
-        self.device_name = prefix + _DEVICE
-        self._path = urlsplit(public_url).path.rstrip("/") + _PATH
+        self.name = prefix + _SESSION_COOKIE
+        self.device_name = prefix + _DEVICE_COOKIE
+        self._path = urlsplit(public_url).path.rstrip("/") + _COOKIE_PATH
         self._secure = () if plain else ("Secure",)
 
     def keep(self, refresh_token: str) -> str:

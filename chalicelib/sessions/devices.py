@@ -14,7 +14,7 @@ from datetime import datetime
 from chalicelib.foundation.clock import Clock
 from chalicelib.sessions.model import DEVICE_LIFETIME
 
-_DIGITS = 32  # 128 bits
+_ID_DIGITS = 32  # 128 bits
 
 
 class DeviceTokens:
@@ -39,15 +39,15 @@ class DeviceTokens:
             return None
         if not hmac.compare_digest(signature, self._signature(plain, account)):
             return None
-        return device if int(expires) > _seconds(self._clock.now()) else None
+        return device if int(expires) > _epoch_seconds(self._clock.now()) else None
 
     def _signature(self, plain: str, account: str) -> str:
         if self._key is None:
             self._key = self._fetch_key().encode()
         # The key signs cursors too: what is signed says what it is for.
         signed = f"device\n{plain}\n{account}".encode()
-        return hmac.new(self._key, signed, hashlib.sha256).hexdigest()[:_DIGITS]
+        return hmac.new(self._key, signed, hashlib.sha256).hexdigest()[:_ID_DIGITS]
 
 
-def _seconds(instant: datetime) -> int:
+def _epoch_seconds(instant: datetime) -> int:
     return int(instant.timestamp())

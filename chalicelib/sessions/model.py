@@ -10,9 +10,9 @@ from urllib.parse import quote
 from chalicelib.foundation.values import dataclass
 
 PASSWORD_MIN_LENGTH = 12  # with the three below: the user pool's policy, infra/identity.yaml
-MAX_PASSWORD = 256  # the user pool's limit
-MAX_CHALLENGE = 8192  # two tokens of the pool, sealed
-MAX_CODE = 64
+MAX_PASSWORD_LENGTH = 256  # the user pool's limit
+MAX_CHALLENGE_LENGTH = 8192  # two tokens of the pool, sealed
+MAX_CODE_LENGTH = 64
 CHALLENGE_LIFETIME = timedelta(minutes=15)  # of the app client, infra/identity.yaml
 REFRESH_LIFETIME = timedelta(days=30)  # of the app client, infra/identity.yaml
 DEVICE_LIFETIME = timedelta(days=365)
@@ -30,7 +30,7 @@ class SignedIn:
     email: str = field(default="", repr=False)
 
 
-class Step(StrEnum):
+class SignInStep(StrEnum):
     """What a sign-in asks for next."""
 
     PASSWORD = "new_password_required"  # noqa: S105  one's own, in place of the one that was mailed
@@ -42,19 +42,19 @@ class Step(StrEnum):
 class PoolChallenge:
     """A further step that the pool asks for, and what it takes back with the answer."""
 
-    step: Step
+    step: SignInStep
     held: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
-class Question:
+class SignInQuestion:
     """What the person is asked for; `challenge` comes back with the answer.
 
     `secret` and `uri` are what an authenticator that is to be set up is told; `uri` is for a QR
     code or a link.
     """
 
-    step: Step
+    step: SignInStep
     challenge: str = field(repr=False)
     secret: str = field(default="", repr=False)
     uri: str = field(default="", repr=False)
@@ -99,24 +99,26 @@ def password_flaws(password: str) -> tuple[PasswordFlaw, ...]:
 
 
 @dataclass(frozen=True)
-class Limit:
+class AttemptLimit:
     """At most so many attempts within a window of time; windows begin on the epoch's multiples."""
 
     name: str
     attempts: int
     window: timedelta
 
-    def counter(self, now: datetime, *subject: str) -> "Counter":
+    def counter(self, now: datetime, *subject: str) -> "AttemptCounter":
         """Return the counter of a subject (an address, an account, ...) in the present window."""
         seconds = int(self.window.total_seconds())
         number = int(now.timestamp()) // seconds
         # Hashed, so that no list of addresses of people comes about.
         key = hashlib.sha256("\n".join((self.name, *subject, str(number))).encode()).hexdigest()
-        return Counter(key, self.attempts, datetime.fromtimestamp((number + 1) * seconds, UTC))
+        return AttemptCounter(
+            key, self.attempts, datetime.fromtimestamp((number + 1) * seconds, UTC)
+        )
 
 
 @dataclass(frozen=True)
-class Counter:
+class AttemptCounter:
     """What one subject did in one window, which is over at `ends_at`."""
 
     key: str
@@ -125,20 +127,20 @@ class Counter:
 
 
 # An office may be one address: a success is given back, so only failures count in the end.
-SIGN_IN_ADDRESS = Limit("sign-in address", 30, timedelta(minutes=15))
+SIGN_IN_ADDRESS = AttemptLimit("sign-in address", 30, timedelta(minutes=15))
 # Of devices that never signed in to the account. Below what makes Cognito lock the account for
 # everybody for long: its own lock doubles from one second with each failure after the fifth, and
 # is forgotten after 15 minutes without any.
-SIGN_IN_ACCOUNT = Limit("sign-in account", 10, timedelta(hours=1))
-SIGN_IN_DEVICE = Limit("sign-in device", 10, timedelta(minutes=15))
-FORGOT_ADDRESS = Limit("forgot address", 20, timedelta(hours=1))
-FORGOT_ACCOUNT = Limit("forgot account", 5, timedelta(hours=1))
-RESET_ADDRESS = Limit("reset address", 20, timedelta(hours=1))
+SIGN_IN_ACCOUNT = AttemptLimit("sign-in account", 10, timedelta(hours=1))
+SIGN_IN_DEVICE = AttemptLimit("sign-in device", 10, timedelta(minutes=15))
+FORGOT_ADDRESS = AttemptLimit("forgot address", 20, timedelta(hours=1))
+FORGOT_ACCOUNT = AttemptLimit("forgot account", 5, timedelta(hours=1))
+RESET_ADDRESS = AttemptLimit("reset address", 20, timedelta(hours=1))
 # From one address: a stranger elsewhere cannot use up the owner's. Cognito limits the account.
-RESET_ACCOUNT = Limit("reset account from address", 5, timedelta(hours=1))
+RESET_ACCOUNT = AttemptLimit("reset account from address", 5, timedelta(hours=1))
 
 
-def network_of(address: str) -> str:
+def network_key(address: str) -> str:
     """Return what one customer of a network provider is: an IPv4 address, or an IPv6 /64."""
     try:
         found = ipaddress.ip_address(address)

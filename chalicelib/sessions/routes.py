@@ -19,21 +19,21 @@ from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.schemas import Schema
 from chalicelib.sessions.console import ConsoleSessions
 from chalicelib.sessions.model import (
-    MAX_CHALLENGE,
-    MAX_CODE,
-    MAX_PASSWORD,
+    MAX_CHALLENGE_LENGTH,
+    MAX_CODE_LENGTH,
+    MAX_PASSWORD_LENGTH,
     Client,
-    Question,
     SignedIn,
-    Step,
+    SignInQuestion,
+    SignInStep,
 )
 from chalicelib.sessions.problems import SessionProblem
 from chalicelib.sessions.service import Next, SessionEnded
 
 Email = Annotated[str, Field(min_length=1, max_length=MAX_EMAIL_LENGTH)]
 _STATUS_ALWAYS = ConfigDict(json_schema_serialization_defaults_required=True)
-Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD)]
-Code = Annotated[SecretStr, Field(min_length=1, max_length=MAX_CODE)]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD_LENGTH)]
+Code = Annotated[SecretStr, Field(min_length=1, max_length=MAX_CODE_LENGTH)]
 
 
 class SignIn(Schema):
@@ -46,7 +46,7 @@ class SignIn(Schema):
     new_password: Password | None = None
     code: Code | None = None
     setup_code: Code | None = None
-    challenge: Annotated[SecretStr | None, Field(max_length=MAX_CHALLENGE)] = None
+    challenge: Annotated[SecretStr | None, Field(max_length=MAX_CHALLENGE_LENGTH)] = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -163,10 +163,10 @@ def sign_in(console: ConsoleSessions, request: Request[SignIn, None]) -> Answer:
     """Sign in with a password, and a code if required."""
     _refuse_other_sites(console, request)
     found = _signed_in(console, request)
-    if isinstance(found, Question):
-        return Answer(200, SignInView(_asked(found)))
+    if isinstance(found, SignInQuestion):
+        return Answer(200, SignInView(_question_view(found)))
     session = found.session
-    cookies = [console.cookies.know_device(found.device_token), *_kept(console, session)]
+    cookies = [console.cookies.know_device(found.device_token), *_session_cookies(console, session)]
     view = SignedInView(id_token=session.id_token, expires_at=session.expires_at)
     return Answer(200, SignInView(view), {"Set-Cookie": cookies})
 
@@ -187,14 +187,14 @@ def _signed_in(console: ConsoleSessions, request: Request[SignIn, None]) -> Next
     return service.sign_in(client, body.email, password)
 
 
-def _asked(question: Question) -> NewPasswordView | CodeView | SetupView:
+def _question_view(question: SignInQuestion) -> NewPasswordView | CodeView | SetupView:
     challenge = question.challenge
     match question.step:
-        case Step.PASSWORD:
+        case SignInStep.PASSWORD:
             return NewPasswordView(challenge=challenge)
-        case Step.CODE:
+        case SignInStep.CODE:
             return CodeView(challenge=challenge)
-        case Step.SETUP:
+        case SignInStep.SETUP:
             return SetupView(challenge=challenge, secret=question.secret, uri=question.uri)
 
 
@@ -218,7 +218,7 @@ def begin_authenticator(console: ConsoleSessions, request: Request[None, None]) 
     except SessionEnded:
         raise _session_ended(console) from None
     view = AuthenticatorView(secret=setup.secret, uri=setup.uri, challenge=setup.challenge)
-    return Answer(200, view, {"Set-Cookie": _kept(console, session)})
+    return Answer(200, view, {"Set-Cookie": _session_cookies(console, session)})
 
 
 @endpoint(
@@ -238,7 +238,7 @@ def renew(console: ConsoleSessions, request: Request[None, None]) -> Answer:
     except SessionEnded:
         raise _session_ended(console) from None
     view = RenewedView(id_token=session.id_token, expires_at=session.expires_at)
-    return Answer(200, view, {"Set-Cookie": _kept(console, session)})
+    return Answer(200, view, {"Set-Cookie": _session_cookies(console, session)})
 
 
 @endpoint(
@@ -305,7 +305,7 @@ def _session_ended(console: ConsoleSessions) -> Problem:
     )
 
 
-def _kept(console: ConsoleSessions, session: SignedIn) -> list[str]:
+def _session_cookies(console: ConsoleSessions, session: SignedIn) -> list[str]:
     return [console.cookies.keep(session.refresh_token)] if session.refresh_token else []
 
 

@@ -23,14 +23,14 @@ from chalicelib.sessions.model import (
     SIGN_IN_ACCOUNT,
     SIGN_IN_ADDRESS,
     SIGN_IN_DEVICE,
+    AttemptCounter,
     Client,
-    Counter,
     PoolChallenge,
-    Question,
     SignedIn,
-    Step,
+    SignInQuestion,
+    SignInStep,
     authenticator_uri,
-    network_of,
+    network_key,
     password_flaws,
 )
 from chalicelib.sessions.problems import SessionProblem
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from chalicelib.sessions.store import AttemptStore
     from chalicelib.sessions.user_pool import Answered, SignInPool
 
-LEAST_SECONDS = 0.8
+MIN_ANSWER_SECONDS = 0.8
 """A refusal takes at least this long. The pool takes about a quarter, for each reason another."""
 
 
@@ -55,14 +55,14 @@ class SessionEnded(Exception):
 
 
 @dataclass(frozen=True)
-class Begun:
+class BegunSession:
     """A session on a device that the account knows from now on."""
 
     session: SignedIn
     device_token: str = field(repr=False)
 
 
-type Next = Begun | Question
+type Next = BegunSession | SignInQuestion
 """What follows a right password: a session, or what is asked for next."""
 
 
@@ -99,11 +99,11 @@ class SessionService:
 
         Raises the problems `sign_in_refused`, `too_many_attempts`, `sign_in_elsewhere`.
         """
-        account = _account(email)
+        account = _account_of(email)
         found = self._attempt_sign_in(
             client, account, lambda: self._pool.sign_in(account, password)
         )
-        return self._next(account, found)
+        return self._session_or_question(account, found)
 
     def choose_password(
         self, client: Client, email: str, new_password: str, challenge: str
@@ -113,67 +113,73 @@ class SessionService:
         Raises as `sign_in`, and `password_too_weak`.
         """
         _require_strength(new_password)
-        account, pool = _account(email), self._pool
-        held = self._challenges.read(Step.PASSWORD, account, challenge)
+        account, pool = _account_of(email), self._pool
+        held = self._challenges.read(SignInStep.PASSWORD, account, challenge)
         found = self._attempt_sign_in(
             client,
             account,
-            lambda: pool.choose_password(new_password, _held(held)),
+            lambda: pool.choose_password(new_password, _require_held(held)),
         )
-        return self._next(account, found)
+        return self._session_or_question(account, found)
 
-    def give_code(self, client: Client, email: str, code: str, challenge: str) -> Begun:
+    def give_code(self, client: Client, email: str, code: str, challenge: str) -> BegunSession:
         """Begin a session with a code of the person's authenticator.
 
         Raises as `sign_in`, and `code_refused`.
         """
-        account, pool = _account(email), self._pool
-        held = self._challenges.read(Step.CODE, account, challenge)
-        found = self._attempt_code(client, account, lambda: pool.give_code(code, _held(held)))
-        return self._begun(account, found)
+        account, pool = _account_of(email), self._pool
+        held = self._challenges.read(SignInStep.CODE, account, challenge)
+        found = self._attempt_code(
+            client, account, lambda: pool.give_code(code, _require_held(held))
+        )
+        return self._begun_session(account, found)
 
     def set_up(
         self, client: Client, email: str, code: str, challenge: str, refresh_token: str
-    ) -> Begun:
+    ) -> BegunSession:
         """Begin a session with the first code of an authenticator, which is asked for from now on.
 
         `refresh_token` is of the session that the client has already, if it has one. Raises as
         `give_code`.
         """
-        account, pool = _account(email), self._pool
-        held = self._challenges.read(Step.SETUP, account, challenge)
+        account, pool = _account_of(email), self._pool
+        held = self._challenges.read(SignInStep.SETUP, account, challenge)
 
         def ask() -> SignedIn:
-            access_token, kept = _held(held)
+            access_token, kept = _require_held(held)
             pool.set_up_authenticator(access_token, code)
             session = pool.renew(kept or refresh_token)
-            if _account(session.email) != account:
+            if _account_of(session.email) != account:
                 raise CredentialsRefused
             return session
 
-        return self._begun(account, self._attempt_code(client, account, ask))
+        return self._begun_session(account, self._attempt_code(client, account, ask))
 
-    def _next(self, account: str, found: "Answered") -> Next:
+    def _session_or_question(self, account: str, found: "Answered") -> Next:
         """Return what a right password leads to: a session, or the next question."""
         if isinstance(found, PoolChallenge):
             challenge = self._challenges.make(found.step, account, *found.held)
-            return Question(found.step, challenge)
+            return SignInQuestion(found.step, challenge)
         if not self._needs_authenticator(found):
-            return self._begun(account, found)
+            return self._begun_session(account, found)
         # The pool would have asked for a code if there were an authenticator.
-        return self._setup(account, found.access_token, found.refresh_token or "")
+        return self._setup_question(account, found.access_token, found.refresh_token or "")
 
-    def _setup(self, account: str, access_token: str, refresh_token: str) -> Question:
-        secret = self._ask(lambda: self._pool.new_secret(access_token))
-        challenge = self._challenges.make(Step.SETUP, account, access_token, refresh_token)
-        return Question(Step.SETUP, challenge, secret, authenticator_uri(secret, account))
+    def _setup_question(
+        self, account: str, access_token: str, refresh_token: str
+    ) -> SignInQuestion:
+        secret = self._call_pool(lambda: self._pool.new_secret(access_token))
+        challenge = self._challenges.make(SignInStep.SETUP, account, access_token, refresh_token)
+        return SignInQuestion(
+            SignInStep.SETUP, challenge, secret, authenticator_uri(secret, account)
+        )
 
     def _needs_authenticator(self, session: SignedIn) -> bool:
         managers = self._managers
         return managers is not None and managers(session.subject, session.email)
 
-    def _begun(self, account: str, session: SignedIn) -> Begun:
-        return Begun(session, self._devices.make(account))
+    def _begun_session(self, account: str, session: SignedIn) -> BegunSession:
+        return BegunSession(session, self._devices.make(account))
 
     def renew(self, refresh_token: str) -> SignedIn:
         """Renew a session. Raises `SessionEnded`, and the problem `sign_in_elsewhere`.
@@ -183,7 +189,7 @@ class SessionService:
         sign-in sets one up.
         """
         session = self._renewed(refresh_token)
-        if self._needs_authenticator(session) and not self._ask(
+        if self._needs_authenticator(session) and not self._call_pool(
             lambda: self._pool.has_authenticator(session.access_token)
         ):
             raise SessionEnded
@@ -194,25 +200,25 @@ class SessionService:
         if not refresh_token:
             raise SessionEnded
         try:
-            return self._ask(lambda: pool.renew(refresh_token))
+            return self._call_pool(lambda: pool.renew(refresh_token))
         except CredentialsRefused:
             raise SessionEnded from None
 
-    def begin_setup(self, refresh_token: str) -> tuple[SignedIn, Question]:
+    def begin_setup(self, refresh_token: str) -> tuple[SignedIn, SignInQuestion]:
         """Return a secret for an authenticator of the person signed in, and the renewed session.
 
         One that is set up already stays: the deployment's owner takes it away. Raises as `renew`,
         and the problem `authenticator_set_up`.
         """
         session = self._renewed(refresh_token)
-        if self._ask(lambda: self._pool.has_authenticator(session.access_token)):
+        if self._call_pool(lambda: self._pool.has_authenticator(session.access_token)):
             raise Problem(
                 SessionProblem.AUTHENTICATOR_SET_UP,
                 "Your sign-in asks for codes of an authenticator already. If you have lost it, "
                 "ask whoever runs Greenroom for you to take it away.",
             )
         # Without the refresh token: the client's cookie has it, and the next one when it changes.
-        return session, self._setup(_account(session.email), session.access_token, "")
+        return session, self._setup_question(_account_of(session.email), session.access_token, "")
 
     def mail_code(self, client: Client, email: str) -> None:
         """Have a code mailed that resets a password, if there is such an account to reset.
@@ -221,15 +227,15 @@ class SessionService:
         `too_many_attempts` for an address from which too much is asked.
         """
         pool, started = self._pool, self._ticks()
-        account, network = _account(email), network_of(client.address)
+        account, network = _account_of(email), network_key(client.address)
         now = self._clock.now()
-        self._take([FORGOT_ADDRESS.counter(now, network)])
+        self._count_attempt([FORGOT_ADDRESS.counter(now, network)])
         if account and not self._attempts.count_attempt([FORGOT_ACCOUNT.counter(now, account)]):
             try:
-                self._ask(lambda: pool.mail_code(account))
+                self._call_pool(lambda: pool.mail_code(account))
             except CredentialsRefused:
                 logger.info("no code mailed")
-        self._wait_since(started)
+        self._wait_min_time(started)
 
     def reset_password(self, client: Client, email: str, code: str, new_password: str) -> str:
         """Set a password by a mailed code; returns a token for the device.
@@ -238,7 +244,7 @@ class SessionService:
         `sign_in_elsewhere`.
         """
         _require_strength(new_password)
-        account, network = _account(email), network_of(client.address)
+        account, network = _account_of(email), network_key(client.address)
         now = self._clock.now()
         counters = [
             RESET_ADDRESS.counter(now, network),
@@ -262,8 +268,10 @@ class SessionService:
         pool = self._pool
         try:
             if everywhere:
-                self._ask(lambda: pool.sign_out_everywhere(pool.renew(refresh_token).access_token))
-            self._ask(lambda: pool.revoke(refresh_token))
+                self._call_pool(
+                    lambda: pool.sign_out_everywhere(pool.renew(refresh_token).access_token)
+                )
+            self._call_pool(lambda: pool.revoke(refresh_token))
         except CredentialsRefused:
             logger.info("session had ended")
 
@@ -298,18 +306,18 @@ class SessionService:
                 "too long. Give the next code, or begin again.",
             ) from None
 
-    def _counters(self, client: Client, account: str) -> list[Counter]:
+    def _counters(self, client: Client, account: str) -> list[AttemptCounter]:
         now = self._clock.now()
         device = self._devices.device_of(client.device_token, account)
         if device:
             return [SIGN_IN_DEVICE.counter(now, device)]
         return [
-            SIGN_IN_ADDRESS.counter(now, network_of(client.address)),
+            SIGN_IN_ADDRESS.counter(now, network_key(client.address)),
             SIGN_IN_ACCOUNT.counter(now, account),
         ]
 
     def _attempt[Found](
-        self, counters: Sequence[Counter], ask: Callable[[], Found], account: str
+        self, counters: Sequence[AttemptCounter], ask: Callable[[], Found], account: str
     ) -> Found:
         """Ask the pool; only what it refuses stays counted.
 
@@ -317,11 +325,11 @@ class SessionService:
         """
         _ = self._pool  # another issuer's people are told so before anything is counted
         started = self._ticks()
-        self._take(counters)
+        self._count_attempt(counters)
         try:
-            found = self._ask(ask if account else _refuse)
+            found = self._call_pool(ask if account else _raise_refused)
         except CredentialsRefused:
-            self._wait_since(started)
+            self._wait_min_time(started)
             raise
         except BaseException:
             self._attempts.uncount(counters)
@@ -329,7 +337,7 @@ class SessionService:
         self._attempts.uncount(counters)
         return found
 
-    def _take(self, counters: Sequence[Counter]) -> None:
+    def _count_attempt(self, counters: Sequence[AttemptCounter]) -> None:
         full = self._attempts.count_attempt(counters)
         if full:
             until = full.ends_at
@@ -340,11 +348,11 @@ class SessionService:
                 members={"retry_at": until.isoformat().replace("+00:00", "Z")},
             )
 
-    def _wait_since(self, started: float) -> None:
-        self._pause(max(0.0, started + LEAST_SECONDS - self._ticks()))
+    def _wait_min_time(self, started: float) -> None:
+        self._pause(max(0.0, started + MIN_ANSWER_SECONDS - self._ticks()))
 
     @staticmethod
-    def _ask[Found](ask: Callable[[], Found]) -> Found:
+    def _call_pool[Found](ask: Callable[[], Found]) -> Found:
         """Put what the pool may raise beside `CredentialsRefused` into the words of problems."""
         try:
             return ask()
@@ -363,17 +371,17 @@ class SessionService:
             ) from None
 
 
-def _refuse() -> NoReturn:
+def _raise_refused() -> NoReturn:
     raise CredentialsRefused
 
 
-def _held(held: list[str] | None) -> list[str]:
+def _require_held(held: list[str] | None) -> list[str]:
     if held is None:
         raise CredentialsRefused
     return held
 
 
-def _account(email: str) -> str:
+def _account_of(email: str) -> str:
     """Return the one form of an address; empty for what is none and so nobody's."""
     try:
         return normalized_email(email)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from chalicelib.foundation.table import Model, Store
-from chalicelib.sessions.model import Counter
+from chalicelib.sessions.model import AttemptCounter
 
 
 class AttemptItem(Model):
@@ -25,7 +25,7 @@ class AttemptStore(Store):
 
     MODELS = (AttemptItem,)
 
-    def count_attempt(self, counters: Sequence[Counter]) -> Counter | None:
+    def count_attempt(self, counters: Sequence[AttemptCounter]) -> AttemptCounter | None:
         """Count one attempt on all counters, or on none: return the first that is at its limit."""
         for number, counter in enumerate(counters):
             if not self._count(counter):
@@ -33,13 +33,13 @@ class AttemptStore(Store):
                 return counter
         return None
 
-    def uncount(self, counters: Sequence[Counter]) -> None:
+    def uncount(self, counters: Sequence[AttemptCounter]) -> None:
         """Uncount an attempt that was no failure."""
         for counter in counters:
             taken = AttemptItem.attempts > 0
             self._database.update(AttemptItem(counter.key), [AttemptItem.attempts.add(-1)], taken)
 
-    def _count(self, counter: Counter) -> bool:
+    def _count(self, counter: AttemptCounter) -> bool:
         return self._database.update(
             AttemptItem(counter.key),
             [

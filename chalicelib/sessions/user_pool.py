@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from chalicelib.foundation.logging import logger
-from chalicelib.sessions.model import PoolChallenge, SignedIn, Step
+from chalicelib.sessions.model import PoolChallenge, SignedIn, SignInStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,7 @@ class PoolUnavailable(Exception):
 
 # What may be the person's fault. LimitExceeded is the pool's own limit on codes of one account: it
 # is refused like a wrong code, for the pool does not keep it for accounts that are not there.
-_REFUSALS = frozenset(
+_REFUSAL_CODES = frozenset(
     {
         "CodeMismatchException",
         "EnableSoftwareTokenMFAException",
@@ -58,8 +58,12 @@ _REFUSALS = frozenset(
         "UserNotFoundException",
     }
 )
-_UNDELIVERED = "CodeDeliveryFailureException"  # of an account that is there: not to be told either
-_WEAK = frozenset({"InvalidPasswordException", "PasswordHistoryPolicyViolationException"})
+_UNDELIVERED_CODE = (
+    "CodeDeliveryFailureException"  # of an account that is there: not to be told either
+)
+_WEAK_PASSWORD_CODES = frozenset(
+    {"InvalidPasswordException", "PasswordHistoryPolicyViolationException"}
+)
 
 
 class SignInPool:
@@ -81,7 +85,7 @@ class SignInPool:
 
         Raises `CredentialsRefused`, `UnknownStep`, `PoolUnavailable`.
         """
-        answer = _asked(
+        answer = _call_cognito(
             lambda: self._cognito.admin_initiate_auth(
                 UserPoolId=self._pool_id,
                 ClientId=self._client_id,
@@ -89,7 +93,7 @@ class SignInPool:
                 AuthParameters={"USERNAME": email, "PASSWORD": password},
             )
         )
-        return _answered(answer, email)
+        return _read_answer(answer, email)
 
     def choose_password(self, new_password: str, held: "Sequence[str]") -> Answered:
         """Take one's own password in place of the one that was mailed; `held` is of the question.
@@ -97,11 +101,11 @@ class SignInPool:
         Raises as `sign_in`, and `WeakPassword`.
         """
         answer = self._respond(_NEW_PASSWORD, held, {"NEW_PASSWORD": new_password})
-        return _answered(answer, held[0])
+        return _read_answer(answer, held[0])
 
     def give_code(self, code: str, held: "Sequence[str]") -> SignedIn:
         """Go on with a code of the person's authenticator. Raises as `sign_in`."""
-        return _session(self._respond(_CODE, held, {"SOFTWARE_TOKEN_MFA_CODE": code}))
+        return _session_of_answer(self._respond(_CODE, held, {"SOFTWARE_TOKEN_MFA_CODE": code}))
 
     def _respond(
         self,
@@ -110,7 +114,7 @@ class SignInPool:
         responses: dict[str, str],
     ) -> "Mapping[str, Any]":
         user_name, session = held
-        return _asked(
+        return _call_cognito(
             lambda: self._cognito.admin_respond_to_auth_challenge(
                 UserPoolId=self._pool_id,
                 ClientId=self._client_id,
@@ -122,7 +126,7 @@ class SignInPool:
 
     def has_authenticator(self, access_token: str) -> bool:
         """Return whether codes of an authenticator are asked for at sign-in. Raises as `renew`."""
-        answer = _asked(lambda: self._cognito.get_user(AccessToken=access_token))
+        answer = _call_cognito(lambda: self._cognito.get_user(AccessToken=access_token))
         return _CODE in answer.get("UserMFASettingList", ())
 
     def new_secret(self, access_token: str) -> str:
@@ -130,17 +134,19 @@ class SignInPool:
 
         Raises as `renew`.
         """
-        answer = _asked(lambda: self._cognito.associate_software_token(AccessToken=access_token))
+        answer = _call_cognito(
+            lambda: self._cognito.associate_software_token(AccessToken=access_token)
+        )
         return str(answer["SecretCode"])
 
     def set_up_authenticator(self, access_token: str, code: str) -> None:
         """Ask for codes from now on, if this is one of the latest secret. Raises as `renew`."""
-        answer = _asked(
+        answer = _call_cognito(
             lambda: self._cognito.verify_software_token(AccessToken=access_token, UserCode=code)
         )
         if answer.get("Status") != "SUCCESS":
             raise CredentialsRefused
-        _asked(
+        _call_cognito(
             lambda: self._cognito.set_user_mfa_preference(
                 AccessToken=access_token,
                 SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True},
@@ -152,8 +158,8 @@ class SignInPool:
 
         Raises `CredentialsRefused` when the session has ended, and `PoolUnavailable`.
         """
-        return _session(
-            _asked(
+        return _session_of_answer(
+            _call_cognito(
                 lambda: self._cognito.get_tokens_from_refresh_token(
                     RefreshToken=refresh_token, ClientId=self._client_id
                 )
@@ -162,11 +168,13 @@ class SignInPool:
 
     def mail_code(self, email: str) -> None:
         """Have the pool mail a code that resets a password. Raises as `renew`."""
-        _asked(lambda: self._cognito.forgot_password(ClientId=self._client_id, Username=email))
+        _call_cognito(
+            lambda: self._cognito.forgot_password(ClientId=self._client_id, Username=email)
+        )
 
     def reset_password(self, email: str, code: str, new_password: str) -> None:
         """Set a password by a mailed code. Raises as `renew`, and `WeakPassword`."""
-        _asked(
+        _call_cognito(
             lambda: self._cognito.confirm_forgot_password(
                 ClientId=self._client_id,
                 Username=email,
@@ -177,14 +185,16 @@ class SignInPool:
 
     def revoke(self, refresh_token: str) -> None:
         """End one session. Raises as `renew`."""
-        _asked(lambda: self._cognito.revoke_token(Token=refresh_token, ClientId=self._client_id))
+        _call_cognito(
+            lambda: self._cognito.revoke_token(Token=refresh_token, ClientId=self._client_id)
+        )
 
     def sign_out_everywhere(self, access_token: str) -> None:
         """End all sessions of a person. Raises as `renew`."""
-        _asked(lambda: self._cognito.global_sign_out(AccessToken=access_token))
+        _call_cognito(lambda: self._cognito.global_sign_out(AccessToken=access_token))
 
 
-def _asked(ask: "Callable[[], Mapping[str, Any]]") -> "Mapping[str, Any]":
+def _call_cognito(ask: "Callable[[], Mapping[str, Any]]") -> "Mapping[str, Any]":
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -194,32 +204,32 @@ def _asked(ask: "Callable[[], Mapping[str, Any]]") -> "Mapping[str, Any]":
     except BotoCoreError as error:
         code = type(error).__name__
     # Raised out here, where the error with its message and frames is no longer the context.
-    if code in _REFUSALS:
+    if code in _REFUSAL_CODES:
         logger.info("user pool refused", extra={"told": code})
         raise CredentialsRefused
-    if code == _UNDELIVERED:
+    if code == _UNDELIVERED_CODE:
         logger.error("user pool could not mail a code", extra={"told": code})
         raise CredentialsRefused
-    if code in _WEAK:
+    if code in _WEAK_PASSWORD_CODES:
         raise WeakPassword
     logger.error("user pool did not answer", extra={"told": code})
     raise PoolUnavailable
 
 
-_STEPS = {_NEW_PASSWORD: Step.PASSWORD, _CODE: Step.CODE}
+_STEPS = {_NEW_PASSWORD: SignInStep.PASSWORD, _CODE: SignInStep.CODE}
 
 
-def _answered(answer: "Mapping[str, Any]", name: str) -> Answered:
+def _read_answer(answer: "Mapping[str, Any]", name: str) -> Answered:
     """Read what the pool answered for a person, whom the call named so."""
     step = _STEPS.get(answer.get("ChallengeName", ""))
     if step is None:
-        return _session(answer)
+        return _session_of_answer(answer)
     # Cognito takes an e-mail address for a user's name in the first call alone, and tells its own.
     user_id = answer.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP")
     return PoolChallenge(step, (str(user_id or name), str(answer["Session"])))
 
 
-def _session(answer: "Mapping[str, Any]") -> SignedIn:
+def _session_of_answer(answer: "Mapping[str, Any]") -> SignedIn:
     result = answer.get("AuthenticationResult")
     if not result:
         logger.error("user pool asks for an unknown step", extra={"step": _name_of_step(answer)})

@@ -10,9 +10,9 @@ piece of up to 64,000,000 bytes is taken: so whatever fits into one piece goes i
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MAX_PIECE_BYTES = 64_000_000
+MAX_CHUNK_BYTES = 64_000_000
 MAX_CHUNKS = 1000
-MAX_VIDEO_BYTES = MAX_PIECE_BYTES * MAX_CHUNKS
+MAX_VIDEO_BYTES = MAX_CHUNK_BYTES * MAX_CHUNKS
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class ChunkPlan:
             first_byte = end
 
 
-def plan(size_bytes: int) -> ChunkPlan:
+def plan_chunks(size_bytes: int) -> ChunkPlan:
     """Return a plan of the fewest chunks of equal size.
 
     Raises ValueError beyond 1 byte to 64,000,000,000.
     """
     if not 0 < size_bytes <= MAX_VIDEO_BYTES:
         raise ValueError(f"a video has 1 to {MAX_VIDEO_BYTES} bytes, not {size_bytes}")
-    count = -(-size_bytes // MAX_PIECE_BYTES)
+    count = -(-size_bytes // MAX_CHUNK_BYTES)
     return ChunkPlan(size_bytes, size_bytes // count, count)

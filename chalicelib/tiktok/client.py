@@ -34,7 +34,7 @@ import requests
 from urllib3.exceptions import HTTPError as Urllib3Error
 
 from chalicelib.foundation.texts import clean_external_line
-from chalicelib.tiktok.chunks import ChunkPlan, plan
+from chalicelib.tiktok.chunks import ChunkPlan, plan_chunks
 from chalicelib.tiktok.errors import (
     AccessTokenRefused,
     Cause,
@@ -193,7 +193,7 @@ class ShareState(StrEnum):
         return self not in {ShareState.IN_INBOX, ShareState.POSTED, ShareState.FAILED}
 
 
-_STATES = {
+_SHARE_STATES = {
     "PROCESSING_UPLOAD": ShareState.PROCESSING_UPLOAD,
     "PROCESSING_DOWNLOAD": ShareState.PROCESSING_DOWNLOAD,
     "SEND_TO_USER_INBOX": ShareState.IN_INBOX,
@@ -231,7 +231,7 @@ class VideoCounts:
     share_url: str | None
 
 
-class Readable(Protocol):
+class ByteSource(Protocol):
     """Bytes in order; empty at the end. If it has a `close`, it is called."""
 
     def read(self, size: int, /) -> bytes: ...
@@ -251,7 +251,7 @@ class TikTokClient:
         Raises ValueError for settings that cannot work.
         """
         for url in (settings.api_url, settings.authorize_url):
-            if not _URL.fullmatch(url):
+            if not _URL_PATTERN.fullmatch(url):
                 raise ValueError("TikTok's addresses must be absolute http or https URLs")
         self._settings = settings
         self._client_secret = client_secret
@@ -274,7 +274,7 @@ class TikTokClient:
         """
         if not state:
             raise ValueError("a state is needed")
-        if code_verifier is not None and not _CODE_VERIFIER.fullmatch(code_verifier):
+        if code_verifier is not None and not _CODE_VERIFIER_PATTERN.fullmatch(code_verifier):
             raise ValueError("a code verifier has 43 to 128 letters, digits and - . _ ~")
         asked = {
             "client_key": self._settings.client_key,
@@ -302,7 +302,7 @@ class TikTokClient:
         }
         if code_verifier is not None:
             form["code_verifier"] = code_verifier
-        return self._ask_grant(form, code, code_verifier)
+        return self._request_grant(form, code, code_verifier)
 
     def refresh(self, refresh_token: str) -> Grant:
         """Return a new pair; the old refresh token is dead as soon as TikTok has made it.
@@ -312,7 +312,7 @@ class TikTokClient:
         lost: try the same token again. Refused (our app's fault), TryLater, TryNow.
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        return self._ask_grant(form, refresh_token)
+        return self._request_grant(form, refresh_token)
 
     def revoke(self, access_token: str) -> None:
         """Revoke the consent; every token of the person is dead afterwards.
@@ -323,19 +323,19 @@ class TikTokClient:
         answer = self._post_form("/v2/oauth/revoke/", {"token": access_token}, access_token)
         if isinstance(answer, _Answer):
             if answer.code == "invalid_grant":
-                raise AccessTokenRefused(answer.code, **answer.known)
+                raise AccessTokenRefused(answer.code, **answer.error_facts)
             if answer.is_success and answer.content is not None and not answer.content.strip():
                 return
-        self._succeed(answer, lost=TryLater)
+        self._successful_content(answer, lost=TryLater)
 
     def person(self, access_token: str) -> TikTokUser:
         """Read whose token it is. Raises AccessTokenRefused, Reconnect, Refused, TryLater."""
         url = f"{self._api_url}/v2/user/info/?fields=open_id,display_name,avatar_url"
-        answer = self._ask("GET", url, _bearer(access_token), None, secrets=(access_token,))
+        answer = self._request("GET", url, _bearer(access_token), None, secrets=(access_token,))
         data, answer = self._data(answer, lost=TryLater)
         user = data.get("user")
         if not isinstance(user, dict) or not _is_token(user.get("open_id")):
-            raise TryLater(_UNREADABLE, **answer.known)
+            raise TryLater(_UNREADABLE_CODE, **answer.error_facts)
         avatar = user.get("avatar_url")
         return TikTokUser(
             open_id=user["open_id"],
@@ -351,7 +351,7 @@ class TikTokClient:
         in the inbox, but a place may be used up. AccessTokenRefused, Reconnect, InboxFull, Refused,
         TryLater, TryNow.
         """
-        chunks = plan(size_bytes)
+        chunks = plan_chunks(size_bytes)
         source = {
             "source": "FILE_UPLOAD",
             "video_size": size_bytes,
@@ -375,8 +375,8 @@ class TikTokClient:
             _is_word(publish_id, MAX_PUBLISH_ID_LENGTH)
             and _is_word(upload_url, MAX_UPLOAD_URL_LENGTH)
         ):
-            raise OutcomeUnknown(_UNREADABLE, **answer.known)
-        self._check_upload_url(upload_url, answer.known)
+            raise OutcomeUnknown(_UNREADABLE_CODE, **answer.error_facts)
+        self._check_upload_url(upload_url, answer.error_facts)
         return UploadSession(publish_id, upload_url, answer.log_id)
 
     def send(
@@ -384,7 +384,7 @@ class TikTokClient:
         session: UploadSession | str,
         content_type: str,
         size_bytes: int,
-        open_at: Callable[[int], Readable],
+        open_at: Callable[[int], ByteSource],
         first_byte: int = 0,
     ) -> UploadReceipt:
         """Stream the video, or what is left of it from `first_byte`, in one pass.
@@ -401,12 +401,12 @@ class TikTokClient:
         source ends early; what `open_at` and `read` raise passes through.
         """
         url = session.upload_url if isinstance(session, UploadSession) else session
-        if self._is_at_former_port(url):
+        if self._has_former_port(url):
             raise UploadGone("upload_port_changed")
         self._check_upload_url(url, {})
         if content_type not in VIDEO_CONTENT_TYPES:
             raise ValueError(f"TikTok takes {' and '.join(VIDEO_CONTENT_TYPES)} only")
-        chunks = plan(size_bytes)
+        chunks = plan_chunks(size_bytes)
         if not 0 <= first_byte <= size_bytes:
             raise ValueError(f"there is no byte {first_byte} in {size_bytes}")
         upload = _Upload(url, content_type, chunks, open_at)
@@ -436,15 +436,15 @@ class TikTokClient:
         data, answer = self._data(answer, lost=TryLater)
         word = data.get("status")
         if not isinstance(word, str):
-            raise TryLater(_UNREADABLE, **answer.known)
-        state = _STATES.get(word, ShareState.UNKNOWN)
+            raise TryLater(_UNREADABLE_CODE, **answer.error_facts)
+        state = _SHARE_STATES.get(word, ShareState.UNKNOWN)
         fail = None
         if state is ShareState.FAILED:
             fail = failure_from_reason(str(data.get("fail_reason")), log_id=answer.log_id)
         return ShareStatus(
             state=state,
             fail=fail,
-            uploaded_bytes=_count(data.get("uploaded_bytes")),
+            uploaded_bytes=_parse_count(data.get("uploaded_bytes")),
             post_ids=_post_ids(data),
             log_id=answer.log_id,
         )
@@ -469,7 +469,7 @@ class TikTokClient:
         data, answer = self._data(answer, lost=TryLater)
         listed = data.get("videos")
         if not isinstance(listed, list):
-            raise TryLater(_UNREADABLE, **answer.known)
+            raise TryLater(_UNREADABLE_CODE, **answer.error_facts)
         found = (_counts_of(each) for each in listed)
         return {each[0]: each[1] for each in found if each and each[0] in video_ids}
 
@@ -484,13 +484,13 @@ class TikTokClient:
     def _api_url(self) -> str:
         return self._settings.api_url.rstrip("/")
 
-    def _ask_grant(self, form: Mapping[str, str], *secrets: str | None) -> Grant:
+    def _request_grant(self, form: Mapping[str, str], *secrets: str | None) -> Grant:
         answer = self._post_form("/v2/oauth/token/", form, *secrets)
-        data, answer = self._succeed(answer, lost=OutcomeUnknown)
+        data, answer = self._successful_content(answer, lost=OutcomeUnknown)
         access_token, refresh_token = data.get("access_token"), data.get("refresh_token")
         expires_in, refresh_expires_in = (
-            _count(data.get("expires_in")),
-            _count(data.get("refresh_expires_in")),
+            _parse_count(data.get("expires_in")),
+            _parse_count(data.get("refresh_expires_in")),
         )
         open_id, scope = data.get("open_id"), data.get("scope")
         if not (
@@ -501,7 +501,7 @@ class TikTokClient:
             and refresh_expires_in
             and isinstance(scope, str)
         ):
-            raise OutcomeUnknown(_UNREADABLE, **answer.known)
+            raise OutcomeUnknown(_UNREADABLE_CODE, **answer.error_facts)
         return Grant(
             access_token=access_token,
             refresh_token=refresh_token,
@@ -518,28 +518,28 @@ class TikTokClient:
         client_secret = self._client_secret()
         client = {"client_key": self._settings.client_key, "client_secret": client_secret}
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        body = _Body([urlencode({**client, **form}).encode()])
+        body = _RequestBody([urlencode({**client, **form}).encode()])
         hidden = [client_secret, *(secret for secret in secrets if secret)]
-        return self._ask("POST", self._api_url + path, headers, body, secrets=hidden)
+        return self._request("POST", self._api_url + path, headers, body, secrets=hidden)
 
     def _post_json(
         self, path: str, access_token: str, asked: Mapping[str, object]
     ) -> "_Answer | _NoAnswer":
         headers = {**_bearer(access_token), "Content-Type": "application/json; charset=UTF-8"}
-        body = _Body([json.dumps(asked).encode()])
-        return self._ask("POST", self._api_url + path, headers, body, secrets=(access_token,))
+        body = _RequestBody([json.dumps(asked).encode()])
+        return self._request("POST", self._api_url + path, headers, body, secrets=(access_token,))
 
     def _data(
         self, answer: "_Answer | _NoAnswer", *, lost: "type[TryLater | OutcomeUnknown]"
     ) -> "tuple[Mapping[str, Any], _Answer]":
         """Return the `data` of an answer in the envelope that every call but OAuth has."""
-        payload, answer = self._succeed(answer, lost=lost)
+        payload, answer = self._successful_content(answer, lost=lost)
         data = payload.get("data")
         if answer.code != "ok" or not isinstance(data, dict):
-            raise lost(_UNREADABLE, **answer.known)
+            raise lost(_UNREADABLE_CODE, **answer.error_facts)
         return data, answer
 
-    def _succeed(
+    def _successful_content(
         self, answer: "_Answer | _NoAnswer", *, lost: "type[TryLater | OutcomeUnknown]"
     ) -> "tuple[Mapping[str, Any], _Answer]":
         """Return the content of a successful answer; raise its error, or `lost` if it says nothing.
@@ -558,13 +558,13 @@ class TikTokClient:
             HTTPStatus.SERVICE_UNAVAILABLE,
         }:
             raise answer.error()
-        raise lost(_UNREADABLE, **answer.known)
+        raise lost(_UNREADABLE_CODE, **answer.error_facts)
 
     # --- the bytes --------------------------------------------------------------------------
 
     def _check_upload_url(self, url: str, known: ErrorFacts) -> None:
         """Raise Refused unless this is a URL on a host that a video may go to."""
-        found = _URL.fullmatch(url)
+        found = _URL_PATTERN.fullmatch(url)
         host = found["host"].lower() if found else "?"
         with_port = f"{host}:{found['port']}" if found and found["port"] else host
         allowed = any(
@@ -577,12 +577,12 @@ class TikTokClient:
             facts: ErrorFacts = {**known, "message": f"upload_hosts does not have {host}"}
             raise TikTokRefused("upload_host_not_allowed", cause=Cause.APP_SETTINGS, **facts)
 
-    def _is_at_former_port(self, url: str) -> bool:
+    def _has_former_port(self, url: str) -> bool:
         """Whether a stored address names an allowed host, but a port that is another program's now.
 
         Only a stand-in on loopback moves to another port; then its settings name the port.
         """
-        found = _URL.fullmatch(url)
+        found = _URL_PATTERN.fullmatch(url)
         if not found or not found["port"]:
             return False
         ports = {
@@ -603,14 +603,14 @@ class TikTokClient:
             if close is not None:
                 close()
 
-    def _send_chunk(self, upload: "_Upload", source: Readable, first: int, last: int) -> None:
+    def _send_chunk(self, upload: "_Upload", source: ByteSource, first: int, last: int) -> None:
         total = upload.chunks.size_bytes
         headers = {
             "Content-Type": upload.content_type,
             "Content-Range": f"bytes {first}-{last}/{total}",
         }
         body = _VideoBody(source, last + 1 - first)
-        answer = self._ask(
+        answer = self._request(
             "PUT",
             upload.url,
             headers,
@@ -631,12 +631,12 @@ class TikTokClient:
 
     # --- HTTP -------------------------------------------------------------------------------
 
-    def _ask(
+    def _request(
         self,
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: "_Body | None",
+        body: "_RequestBody | None",
         *,
         secrets: Collection[str],
         uploads: bool = False,
@@ -658,9 +658,9 @@ class TikTokClient:
                 allow_redirects=False,
             ) as response:
                 return _Answer.read(response, seconds, secrets)
-        except _SourceBroken as wrapped:
+        except _VideoSourceError as wrapped:
             broken = wrapped.error
-        except _NO_ANSWER:
+        except _NO_ANSWER_ERRORS:
             # Its words may hold the URL, so it ends here and is nobody's `__context__`.
             pass
         finally:
@@ -670,18 +670,18 @@ class TikTokClient:
         return _NoAnswer(was_sent=body is None or body.begun)
 
 
-_UNREADABLE = "unreadable_answer"
-_NO_ANSWER = (requests.RequestException, Urllib3Error, http.client.HTTPException, OSError)
+_UNREADABLE_CODE = "unreadable_answer"
+_NO_ANSWER_ERRORS = (requests.RequestException, Urllib3Error, http.client.HTTPException, OSError)
 
-_URL = re.compile(
+_URL_PATTERN = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
 )
 """An address that all parsers read alike: no user, no backslash, no fragment."""
 
-_CODE_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
-_WORD = re.compile(r"[!-~]+")
-_CONTENT_RANGE = re.compile(r"bytes (?:0-(?P<end>[0-9]{1,18})|\*)/(?P<total>[0-9]{1,18})")
+_CODE_VERIFIER_PATTERN = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+_WORD_PATTERN = re.compile(r"[!-~]+")
+_CONTENT_RANGE_PATTERN = re.compile(r"bytes (?:0-(?P<end>[0-9]{1,18})|\*)/(?P<total>[0-9]{1,18})")
 
 
 class _Session(requests.Session):
@@ -704,7 +704,7 @@ class _Session(requests.Session):
         """Return no target: looking for one would read the answer without a bound."""
 
 
-class _Body:
+class _RequestBody:
     """A request's body. `begun`: some of it was read, so the headers are out."""
 
     def __init__(self, blocks: Collection[bytes], length: int | None = None) -> None:
@@ -720,7 +720,7 @@ class _Body:
         yield from self._blocks
 
 
-class _SourceBroken(Exception):
+class _VideoSourceError(Exception):
     """Wraps an error of a video's source, so that no HTTP library takes it for its own."""
 
     def __init__(self, error: Exception) -> None:
@@ -728,10 +728,10 @@ class _SourceBroken(Exception):
         self.error = error
 
 
-class _VideoBody(_Body):
+class _VideoBody(_RequestBody):
     """A number of bytes of a source, block by block."""
 
-    def __init__(self, source: Readable, length: int) -> None:
+    def __init__(self, source: ByteSource, length: int) -> None:
         super().__init__((), length)
         self._source = source
         self.sent_bytes = 0
@@ -744,7 +744,7 @@ class _VideoBody(_Body):
                 if not block:
                     raise EOFError(f"the source ended {left} bytes early")  # noqa: TRY301
             except Exception as error:
-                raise _SourceBroken(error) from error
+                raise _VideoSourceError(error) from error
             yield block
             self.sent_bytes += len(block)
 
@@ -756,7 +756,7 @@ class _Upload:
     url: str = field(repr=False)
     content_type: str
     chunks: ChunkPlan
-    open_at: Callable[[int], Readable]
+    open_at: Callable[[int], ByteSource]
     sent_bytes: int = 0
     log_id: str | None = None
 
@@ -807,12 +807,12 @@ class _Answer:
             log_id=(
                 safe_name(log_id, secrets) or safe_name(response.headers.get("X-Tt-Logid"), secrets)
             ),
-            retry_after_seconds=_retry_after(response.headers.get("Retry-After")),
+            retry_after_seconds=_parse_retry_after(response.headers.get("Retry-After")),
             content_range=response.headers.get("Content-Range", ""),
         )
 
     @property
-    def known(self) -> ErrorFacts:
+    def error_facts(self) -> ErrorFacts:
         return {"log_id": self.log_id, "message": self.message, "http_status": self.http_status}
 
     @property
@@ -826,14 +826,14 @@ class _Answer:
             return False
         error = self.error()
         if isinstance(error, TikTokRefused):
-            return error.cause is not Cause.UNKNOWN and not error.is_for_the_owner
+            return error.cause is not Cause.UNKNOWN and not error.needs_owner
         return isinstance(error, Reconnect | InboxFull)
 
     def error(self) -> TikTokError:
         return error_from_code(
-            self.code if self.code not in {None, "ok"} else _UNREADABLE,
+            self.code if self.code not in {None, "ok"} else _UNREADABLE_CODE,
             retry_after_seconds=self.retry_after_seconds,
-            **self.known,
+            **self.error_facts,
         )
 
 
@@ -844,19 +844,19 @@ def _chunk_error(answer: _Answer, first: int, chunks: ChunkPlan) -> TikTokError:
     code = answer.code if answer.code not in {None, "ok"} else f"http_{answer.http_status}"
     later, status = answer.retry_after_seconds, answer.http_status
     if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
-        return UploadGone(code, **answer.known)
+        return UploadGone(code, **answer.error_facts)
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         received = received_bytes(answer.content_range, first, chunks)
-        return UploadOffset(code, received_bytes=received, **answer.known)
+        return UploadOffset(code, received_bytes=received, **answer.error_facts)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return error_from_code(code, retry_after_seconds=later, **answer.known)
+        return error_from_code(code, retry_after_seconds=later, **answer.error_facts)
     if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         if later:
-            return TryLater(code, retry_after_seconds=later, **answer.known)
-        return TryNow(code, **answer.known)
+            return TryLater(code, retry_after_seconds=later, **answer.error_facts)
+        return TryNow(code, **answer.error_facts)
     if status >= HTTPStatus.BAD_REQUEST:
-        return TikTokRefused(code, cause=Cause.BAD_REQUEST, **answer.known)
-    return OutcomeUnknown(_UNREADABLE, **answer.known)
+        return TikTokRefused(code, cause=Cause.BAD_REQUEST, **answer.error_facts)
+    return OutcomeUnknown(_UNREADABLE_CODE, **answer.error_facts)
 
 
 def received_bytes(content_range: str, first_byte: int, chunks: ChunkPlan) -> int | None:
@@ -867,7 +867,7 @@ def received_bytes(content_range: str, first_byte: int, chunks: ChunkPlan) -> in
     byte before it; else it is taken for the count, and if that is refused, for the index.
     `bytes 0-0` at the very first byte is a count: nothing is there.
     """
-    found = _CONTENT_RANGE.fullmatch(content_range.strip())
+    found = _CONTENT_RANGE_PATTERN.fullmatch(content_range.strip())
     if not found or int(found["total"]) != chunks.size_bytes:
         return None
     if found["end"] is None:
@@ -892,7 +892,7 @@ def _read_bounded(response: requests.Response, seconds: float) -> bytes | None:
             if not piece:
                 return content
             content += piece
-    except _NO_ANSWER:
+    except _NO_ANSWER_ERRORS:
         return None
     return None
 
@@ -915,7 +915,7 @@ def _read_error(data: Mapping[str, Any]) -> tuple[str | None, object, object]:
     return flat, data.get("error_description"), data.get("log_id")
 
 
-def _retry_after(header: str | None) -> float | None:
+def _parse_retry_after(header: str | None) -> float | None:
     """Return the seconds in either form of the header, a day at most; None for anything else."""
     if header is None:
         return None
@@ -937,7 +937,7 @@ def _bearer(access_token: str) -> dict[str, str]:
 
 
 def _is_word(value: object, longest: int) -> TypeGuard[str]:
-    return isinstance(value, str) and len(value) <= longest and bool(_WORD.fullmatch(value))
+    return isinstance(value, str) and len(value) <= longest and bool(_WORD_PATTERN.fullmatch(value))
 
 
 def _is_token(value: object) -> TypeGuard[str]:
@@ -948,7 +948,7 @@ def _is_web_address(value: object) -> TypeGuard[str]:
     return _is_word(value, MAX_AVATAR_URL_LENGTH) and value.startswith(("https://", "http://"))
 
 
-def _count(value: object) -> int | None:
+def _parse_count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
@@ -962,9 +962,9 @@ def _post_ids(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 _VIDEO_FIELDS = "id,view_count,like_count,comment_count,share_count,share_url"
-_MOST_COUNTED = 10**12
+_MAX_COUNT = 10**12
 """More than all people together could have seen one video: a number beyond is a mistake."""
-_SHARE_URL = re.compile(r"https://(?:[a-z0-9-]+\.)*tiktok\.com/[!-~]*")
+_SHARE_URL_PATTERN = re.compile(r"https://(?:[a-z0-9-]+\.)*tiktok\.com/[!-~]*")
 
 
 def _counts_of(video: object) -> tuple[str, VideoCounts] | None:
@@ -973,24 +973,25 @@ def _counts_of(video: object) -> tuple[str, VideoCounts] | None:
         return None
     video_id = video.get("id")
     views, likes, comments, shares = (
-        _count(video.get(f"{each}_count")) for each in ("view", "like", "comment", "share")
+        _parse_count(video.get(f"{each}_parse_count"))
+        for each in ("view", "like", "comment", "share")
     )
     if isinstance(video_id, int) and not isinstance(video_id, bool):
         video_id = str(video_id)
-    if not _is_word(video_id, MAX_PUBLISH_ID_LENGTH) or views is None or views > _MOST_COUNTED:
+    if not _is_word(video_id, MAX_PUBLISH_ID_LENGTH) or views is None or views > _MAX_COUNT:
         return None
     url = video.get("share_url")
-    leads_there = _is_web_address(url) and bool(_SHARE_URL.fullmatch(url))
+    leads_there = _is_web_address(url) and bool(_SHARE_URL_PATTERN.fullmatch(url))
     return video_id, VideoCounts(
         views=views,
-        likes=min(likes or 0, _MOST_COUNTED),
-        comments=min(comments or 0, _MOST_COUNTED),
-        shares=min(shares or 0, _MOST_COUNTED),
+        likes=min(likes or 0, _MAX_COUNT),
+        comments=min(comments or 0, _MAX_COUNT),
+        shares=min(shares or 0, _MAX_COUNT),
         share_url=url if leads_there else None,
     )
 
 
-class _QueriesHidden(logging.Filter):
+class _QueryHidingFilter(logging.Filter):
     """Hides queries in logs: upload URLs are secrets, and urllib3 logs every request's address."""
 
     _QUERY = re.compile(r"\?[^\s\"']+")
@@ -1002,9 +1003,9 @@ class _QueriesHidden(logging.Filter):
         return True
 
 
-_HIDDEN = _QueriesHidden()
+_QUERY_FILTER = _QueryHidingFilter()
 
 
 def _hide_queries_in_logs() -> None:
     for name in ("connection", "connectionpool", "poolmanager", "util.retry"):
-        logging.getLogger(f"urllib3.{name}").addFilter(_HIDDEN)  # once: the same object
+        logging.getLogger(f"urllib3.{name}").addFilter(_QUERY_FILTER)  # once: the same object

@@ -52,10 +52,10 @@ class Cause(StrEnum):
     @property
     def words(self) -> str:
         """A sentence or two for the person who owns the video or account."""
-        return _WORDS[self]
+        return _CAUSE_TEXTS[self]
 
 
-_WORDS = {
+_CAUSE_TEXTS = {
     Cause.VIDEO_FORMAT: "TikTok cannot read this video file.",
     Cause.VIDEO_LENGTH: "TikTok does not accept a video of this length from this account.",
     Cause.VIDEO_FRAME_RATE: "TikTok does not accept this frame rate.",
@@ -181,9 +181,9 @@ class TikTokRefused(_WithCause):
     """Never, for `cause`, or not before the owner has mended what only the owner can."""
 
     @property
-    def is_for_the_owner(self) -> bool:
+    def needs_owner(self) -> bool:
         """True if this app or this software is at fault, not a person's video or account."""
-        return self.cause in _FOR_THE_OWNER
+        return self.cause in _OWNER_CAUSES
 
 
 class Reconnect(_WithCause):
@@ -215,7 +215,7 @@ class UploadOffset(TikTokError):
         self.received_bytes = received_bytes
 
 
-_FOR_THE_OWNER = frozenset({Cause.APP_SETTINGS, Cause.APP_USER_CAP, Cause.BAD_REQUEST})
+_OWNER_CAUSES = frozenset({Cause.APP_SETTINGS, Cause.APP_USER_CAP, Cause.BAD_REQUEST})
 
 type Failure = TikTokRefused | TryLater | Reconnect
 """The reason why a share failed at TikTok. TryLater: begin a new one."""
@@ -225,7 +225,7 @@ type _Kind = (
     | tuple[type[TikTokRefused | Reconnect], Cause]
 )
 
-_CODES: dict[str, _Kind] = {
+_ERRORS_BY_CODE: dict[str, _Kind] = {
     # every call
     "access_token_invalid": (AccessTokenRefused,),
     "scope_not_authorized": (Reconnect, Cause.SCOPE_MISSING),
@@ -259,7 +259,9 @@ _CODES: dict[str, _Kind] = {
     "temporarily_unavailable": (TryLater,),
 }
 
-_FAIL_REASONS: dict[str, tuple[type[TryLater]] | tuple[type[TikTokRefused | Reconnect], Cause]] = {
+_FAILURES_BY_REASON: dict[
+    str, tuple[type[TryLater]] | tuple[type[TikTokRefused | Reconnect], Cause]
+] = {
     "internal": (TryLater,),
     "video_pull_failed": (TryLater,),
     "file_format_check_failed": (TikTokRefused, Cause.VIDEO_FORMAT),
@@ -285,7 +287,7 @@ def error_from_code(
     """
     code = safe_name(code) or "unreadable_code"
     status = known.get("http_status") or HTTPStatus.BAD_REQUEST
-    kind = _CODES.get(code) or _kind_by_status(status)
+    kind = _ERRORS_BY_CODE.get(code) or _kind_by_status(status)
     if kind[0] is TryLater:
         return TryLater(code, retry_after_seconds=retry_after_seconds, **known)
     if len(kind) == 1:
@@ -304,22 +306,22 @@ def _kind_by_status(status: int) -> _Kind:
 def failure_from_reason(reason: str, *, log_id: str | None = None) -> Failure:
     """Return the failure for a `fail_reason`. An unknown one is refused: that share is over."""
     reason = safe_name(reason) or "unreadable_reason"
-    kind = _FAIL_REASONS.get(reason, (TikTokRefused, Cause.UNKNOWN))
+    kind = _FAILURES_BY_REASON.get(reason, (TikTokRefused, Cause.UNKNOWN))
     if len(kind) == 1:
         return kind[0](reason, log_id=log_id)
     return kind[0](reason, cause=kind[1], log_id=log_id)
 
 
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
-_URL = re.compile(r"\S+://\S+|\S*\?\S+=\S*")
-_LONG_WORD = re.compile(r"(?=\S*[0-9])\S{16,}|\S{25,}")
+_NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]+")
+_URL_PATTERN = re.compile(r"\S+://\S+|\S*\?\S+=\S*")
+_LONG_WORD_PATTERN = re.compile(r"(?=\S*[0-9])\S{16,}|\S{25,}")
 
 
 def safe_name(name: object, secrets: Collection[str] = ()) -> str | None:
     """Return an error code or log id as TikTok writes them, or None for anything else."""
     if not isinstance(name, str) or len(name) > MAX_NAME_LENGTH or name in secrets:
         return None
-    return name if _NAME.fullmatch(name) else None
+    return name if _NAME_PATTERN.fullmatch(name) else None
 
 
 def safe_message(message: object, secrets: Collection[str] = ()) -> str:
@@ -328,5 +330,5 @@ def safe_message(message: object, secrets: Collection[str] = ()) -> str:
         return ""
     for secret in sorted(secrets, key=len, reverse=True):
         message = message.replace(secret, "...")
-    message = _LONG_WORD.sub("...", _URL.sub("...", clean_line(message)))
+    message = _LONG_WORD_PATTERN.sub("...", _URL_PATTERN.sub("...", clean_line(message)))
     return clean_external_line(message, MAX_MESSAGE_LENGTH)

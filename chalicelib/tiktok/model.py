@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.values import dataclass
-from chalicelib.programs.model import DisclosureTick, Holder
+from chalicelib.programs.model import DisclosureTick, MembershipHolder
 
-STATE_LIFETIME = timedelta(minutes=10)
+CONSENT_LIFETIME = timedelta(minutes=10)
 """How long a consent may take (product rule)."""
 
 CONSENT_WINDOW = timedelta(hours=1)
@@ -21,10 +21,10 @@ LAPSE_AHEAD = timedelta(days=14)
 """How long before its refresh token lapses an idle account is refreshed (TikTok: 180 days, or the
 number it sends): time enough to survive an outage."""
 
-REFRESH_LOCK = timedelta(seconds=90)
+REFRESH_LOCK_DURATION = timedelta(seconds=90)
 """Longer than a refresh can take with its time limits: a lock that is older is not in use."""
 
-REMOVAL_REMEMBERED = timedelta(days=9)
+REMOVAL_RETENTION = timedelta(days=9)
 """How long a message that a person took the access back is remembered: longer than any signature
 is accepted, and than a clock may be wrong."""
 
@@ -132,7 +132,7 @@ class Consent:
 
     program_id: str
     member_id: str
-    holder: Holder
+    holder: MembershipHolder
     nonce_hash: str
     pkce: bool
     activity_id: str | None

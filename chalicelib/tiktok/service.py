@@ -36,7 +36,7 @@ _DISCONNECT_POLLS = 20  # a person waits for the answer, and the gateway gives u
 RELEASE_GRACE = timedelta(minutes=15)
 """By then, a removed member's account should long be released: the table's stream tells of it."""
 
-REVOKING_LIMIT = timedelta(days=1)
+MAX_REVOKING_TIME = timedelta(days=1)
 """How long TikTok is asked to revoke a removed member's tokens before they are forgotten."""
 
 
@@ -95,7 +95,7 @@ class AccountService:
         """
         account = self._store.account(program_id, member_id)
         if account is not None:
-            self._end_connection(account, Kind.ACCOUNT_DISCONNECTED)
+            self._delete_connection(account, Kind.ACCOUNT_DISCONNECTED)
 
     def release_removed_member(self, program_id: str, member_id: str) -> bool:
         """Disconnect the account of a removed member; False if it is not theirs any more.
@@ -114,8 +114,8 @@ class AccountService:
             return False
         if account is not None:
             since = member.removed_at if member and not back else None
-            late = since is None or self._clock.now() - since >= REVOKING_LIMIT
-            self._end_connection(account, Kind.ACCOUNT_RELEASED, insists=not late)
+            late = since is None or self._clock.now() - since >= MAX_REVOKING_TIME
+            self._delete_connection(account, Kind.ACCOUNT_RELEASED, insists=not late)
         if member:
             self._programs.mark_released(member)
         logger.info("released", extra={"program_id": program_id, "member_id": member_id})
@@ -150,8 +150,8 @@ class AccountService:
         if removed_at - MAX_CLOCK_SKEW < account.connected_at and self._is_alive(account):
             self._store.remember_removal(open_id, removed_at)
             return False
-        also = self._note(account, TikTokState.RECONNECT_REQUIRED)
-        return self._store.note_removed(account, removed_at, also, self._clock.now())
+        also = self._account_state_part(account, TikTokState.RECONNECT_REQUIRED)
+        return self._store.mark_access_removed(account, removed_at, also, self._clock.now())
 
     def views_account(self, program_id: str, member_id: str) -> Account | None:
         """Return a member's account if they allow that views of their posts are read."""
@@ -169,13 +169,15 @@ class AccountService:
         """
         return self._store.revoke_views_consent(account, self._clock.now())
 
-    def views_changed(self, before: datetime) -> Iterator[tuple[str, str, datetime]]:
+    def changed_views_consents(self, before: datetime) -> Iterator[tuple[str, str, datetime]]:
         """Yield (program, member, instant) of consents to views that changed before an instant."""
-        return self._store.views_changed(before)
+        return self._store.changed_views_consents(before)
 
-    def note_views_aligned(self, program_id: str, member_id: str, changed_at: datetime) -> None:
+    def mark_views_consent_applied(
+        self, program_id: str, member_id: str, changed_at: datetime
+    ) -> None:
         """Note that what a member posted follows their consent, unless it changed again since."""
-        self._store.note_views_aligned(program_id, member_id, changed_at)
+        self._store.mark_views_consent_applied(program_id, member_id, changed_at)
 
     def encrypt_for_member(self, program_id: str, member_id: str, secret: str) -> bytes:
         """Encrypt a secret that belongs to the member's TikTok account."""
@@ -185,7 +187,7 @@ class AccountService:
         """Decrypt what was encrypted for this member."""
         return self._vault().decrypt(program_id, member_id, ciphertext)
 
-    def _end_connection(self, account: Account, kind: Kind, *, insists: bool = False) -> None:
+    def _delete_connection(self, account: Account, kind: Kind, *, insists: bool = False) -> None:
         """End this connection, and no other that was made since.
 
         With `insists` it stays while TikTok cannot be asked, and that is raised: try again.
@@ -200,7 +202,9 @@ class AccountService:
             logger.warning("not revoked", extra={"tiktok": error.code, "log_id": error.log_id})
         try:
             now = self._clock.now()
-            self._store.delete_connection(account, self._note(account, None), kind, now)
+            self._store.delete_connection(
+                account, self._account_state_part(account, None), kind, now
+            )
         except Conflict as error:
             raise Problem(
                 ProblemCode.CHANGED_MEANWHILE, "Your account has changed. Try again."
@@ -248,7 +252,7 @@ class AccountService:
             ) from error
         return True
 
-    def _note(self, account: Account, state: TikTokState | None) -> Part:
+    def _account_state_part(self, account: Account, state: TikTokState | None) -> Part:
         return self._programs.tiktok_state_part(
             account.program_id, account.member_id, state, active=False
         )

@@ -32,14 +32,14 @@ from chalicelib.foundation.table import (
     Update,
 )
 from chalicelib.programs.model import DisclosureTick, owner_key
-from chalicelib.tiktok.model import REMOVAL_REMEMBERED, Account, PendingSend
+from chalicelib.tiktok.model import REMOVAL_RETENTION, Account, PendingSend
 
-_ACCOUNT = "account"
-_OWNER = "owner"
-_PENDING = "pending"
-_LAPSES = "lapses"
-_REMOVAL = "removal"
-_VIEWS = "views"
+_ACCOUNT_KEY = "account"
+_OWNER_KEY = "owner"
+_PENDING_KEY = "pending"
+_LAPSES_KEY = "lapses"
+_REMOVAL_KEY = "removal"
+_VIEWS_KEY = "views"
 
 
 class PendingIndex(GlobalSecondaryIndex["AccountItem"]):
@@ -182,7 +182,7 @@ class AccountStore(Store):
     def account(self, program_id: str, member_id: str) -> Account | None:
         try:
             return self._database.get(
-                AccountItem, member_key(program_id, member_id), _ACCOUNT, consistent_read=True
+                AccountItem, member_key(program_id, member_id), _ACCOUNT_KEY, consistent_read=True
             ).to_account()
         except DoesNotExist:
             return None
@@ -191,7 +191,7 @@ class AccountStore(Store):
         """Return the program and the member who hold a TikTok account."""
         try:
             item = self._database.get(
-                AccountOwnerItem, _holder_key(open_id), _OWNER, consistent_read=True
+                AccountOwnerItem, _holder_key(open_id), _OWNER_KEY, consistent_read=True
             )
         except DoesNotExist:
             return None
@@ -207,7 +207,7 @@ class AccountStore(Store):
         ticked = pending.disclosed if pending else None
         item = AccountItem(
             member_key(account.program_id, account.member_id),
-            _ACCOUNT,
+            _ACCOUNT_KEY,
             program_id=account.program_id,
             member_id=account.member_id,
             state=account.state.value,
@@ -218,9 +218,9 @@ class AccountStore(Store):
             access_expires_at=account.access_expires_at,
             refresh_expires_at=account.refresh_expires_at,
             connected_at=account.connected_at,
-            lapses_in=_LAPSES,
+            lapses_in=_LAPSES_KEY,
             views_since=account.views_since,
-            pending_in=_PENDING if pending else None,
+            pending_in=_PENDING_KEY if pending else None,
             pending_at=account.connected_at if pending else None,
             pending_activity_id=pending.activity_id if pending else None,
             pending_correlation_id=pending.correlation_id if pending else None,
@@ -236,7 +236,7 @@ class AccountStore(Store):
         )
         holder = AccountOwnerItem(
             _holder_key(account.open_id),
-            _OWNER,
+            _OWNER_KEY,
             program_id=account.program_id,
             member_id=account.member_id,
         )
@@ -247,10 +247,10 @@ class AccountStore(Store):
             _act(Kind.ACCOUNT_CONNECTED, account, before.state if before else None, account.state),
         ]
         if before and before.open_id != account.open_id:
-            parts.append(Delete(AccountOwnerItem(_holder_key(before.open_id), _OWNER)))
+            parts.append(Delete(AccountOwnerItem(_holder_key(before.open_id), _OWNER_KEY)))
         if account.views_since or (before and before.views_since):
             parts += [
-                _views_changed(account, account.connected_at),
+                _mark_views_consent_changed(account, account.connected_at),
                 *_views_acts(before.views_since if before else None, account),
             ]
         self._database.commit(parts)
@@ -263,23 +263,23 @@ class AccountStore(Store):
         key = member_key(account.program_id, account.member_id)
         self._database.commit(
             [
-                Delete(AccountItem(key, _ACCOUNT), _same_connection(account)),
-                Delete(AccountOwnerItem(_holder_key(account.open_id), _OWNER)),
+                Delete(AccountItem(key, _ACCOUNT_KEY), _same_connection(account)),
+                Delete(AccountOwnerItem(_holder_key(account.open_id), _OWNER_KEY)),
                 also,
                 _act(kind, account, account.state, None),
-                *([_views_changed(account, now)] if account.views_since else ()),
+                *([_mark_views_consent_changed(account, now)] if account.views_since else ()),
             ]
         )
 
     def revoke_views_consent(self, account: Account, now: datetime) -> bool:
         """End the member's consent to views; False if this connection has none any more."""
-        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)
+        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT_KEY)
         allowed = _same_connection(account) & AccountItem.views_since.exists()
         try:
             self._database.commit(
                 [
                     Update(item, [AccountItem.views_since.remove()], allowed),
-                    _views_changed(account, now),
+                    _mark_views_consent_changed(account, now),
                     *_views_acts(account.views_since, replace(account, views_since=None)),
                 ]
             )
@@ -291,24 +291,29 @@ class AccountStore(Store):
         """Part: this very connection must still allow that views are read."""
         key = member_key(account.program_id, account.member_id)
         allowed = _same_connection(account) & AccountItem.views_since.exists()
-        return Check(AccountItem, (key, _ACCOUNT), allowed, otherwise)
+        return Check(AccountItem, (key, _ACCOUNT_KEY), allowed, otherwise)
 
-    def views_changed(self, before: datetime) -> Iterator[tuple[str, str, datetime]]:
+    def changed_views_consents(self, before: datetime) -> Iterator[tuple[str, str, datetime]]:
         """Yield members whose consent to views changed before an instant, with when it did.
 
         One of each program in turn.
         """
         found = self._database.query(
-            AccountItem, _VIEWS, PendingIndex.pending_at < before, index=AccountItem.pending_index
+            AccountItem,
+            _VIEWS_KEY,
+            PendingIndex.pending_at < before,
+            index=AccountItem.pending_index,
         )
         changed = (
             (item.program_id, item.member_id, item.pending_at) for item in found if item.pending_at
         )
         return take_turns(changed, lambda each: each[0], before)
 
-    def note_views_aligned(self, program_id: str, member_id: str, changed_at: datetime) -> bool:
+    def mark_views_consent_applied(
+        self, program_id: str, member_id: str, changed_at: datetime
+    ) -> bool:
         """Note that a member's posts follow their consent; False if it changed again since."""
-        item = ViewsItem(member_key(program_id, member_id), _VIEWS)
+        item = ViewsItem(member_key(program_id, member_id), _VIEWS_KEY)
         return self._database.delete(item, ViewsItem.pending_at == changed_at)
 
     def require_connected(
@@ -317,7 +322,7 @@ class AccountStore(Store):
         """Part: the member's account must be connected."""
         key = member_key(program_id, member_id)
         connected = AccountItem.state == TikTokState.CONNECTED.value
-        return Check(AccountItem, (key, _ACCOUNT), connected, otherwise)
+        return Check(AccountItem, (key, _ACCOUNT_KEY), connected, otherwise)
 
     def lock_refresh(self, account: Account, lock: str, now: datetime, until: datetime) -> bool:
         """Take the account's refresh lock if nobody has it and the tokens are those just read."""
@@ -341,7 +346,7 @@ class AccountStore(Store):
         """
         actions: list[Action] = [
             AccountItem.state.set(TikTokState.CONNECTED.value),
-            AccountItem.lapses_in.set(_LAPSES),
+            AccountItem.lapses_in.set(_LAPSES_KEY),
             AccountItem.tokens.set(renewed.tokens),
             AccountItem.access_expires_at.set(renewed.access_expires_at),
             AccountItem.refresh_expires_at.set(renewed.refresh_expires_at),
@@ -350,7 +355,7 @@ class AccountStore(Store):
         ]
         if self._change(account, actions, AccountItem.lock == lock):
             return True
-        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)
+        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT_KEY)
         try:
             there = AccountItem.tokens == account.tokens
             self._database.commit(
@@ -368,7 +373,7 @@ class AccountStore(Store):
         """Mark a connection dead if its tokens are still those that failed, with `also`."""
         return self._require_reconnect(account, [], AccountItem.tokens == account.tokens, also)
 
-    def note_removed(
+    def mark_access_removed(
         self, account: Account, removed_at: datetime, also: Part, now: datetime
     ) -> bool:
         """Mark a connection dead for good, with `also`: TikTok said that its person ended it.
@@ -380,20 +385,20 @@ class AccountStore(Store):
             AccountItem.removed_at.set(removed_at),
             AccountItem.views_since.remove(),
         ]
-        more = [_removal(account.open_id, removed_at)]
-        views = [_views_changed(account, now)] if account.views_since else []
+        more = [_put_removal(account.open_id, removed_at)]
+        views = [_mark_views_consent_changed(account, now)] if account.views_since else []
         same = _same_connection(account)
         return self._require_reconnect(account, removed, same, also, *more, *views)
 
     def remember_removal(self, open_id: str, removed_at: datetime) -> None:
         """Remember a removal that changes nothing now, lest it does when it is repeated."""
         with suppress(Conflict):
-            self._database.commit([_removal(open_id, removed_at)])
+            self._database.commit([_put_removal(open_id, removed_at)])
 
     def _require_reconnect(
         self, account: Account, more: list[Action], condition: Condition, *also: Part
     ) -> bool:
-        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)
+        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT_KEY)
         actions: list[Action] = [
             AccountItem.state.set(TikTokState.RECONNECT_REQUIRED.value),
             AccountItem.lapses_in.remove(),
@@ -411,7 +416,7 @@ class AccountStore(Store):
 
     def forget_send(self, program_id: str, member_id: str, activity_id: str) -> bool:
         """Forget the send that waited for a connection, once it was made or cannot be made."""
-        item = AccountItem(member_key(program_id, member_id), _ACCOUNT)
+        item = AccountItem(member_key(program_id, member_id), _ACCOUNT_KEY)
         actions: list[Action] = [
             AccountItem.pending_in.remove(),
             AccountItem.pending_at.remove(),
@@ -425,7 +430,7 @@ class AccountStore(Store):
 
     def postpone_send(self, send: PendingSend, until: datetime) -> bool:
         """Move the next turn of a waiting send; False if it waits no more."""
-        item = AccountItem(member_key(send.program_id, send.member_id), _ACCOUNT)
+        item = AccountItem(member_key(send.program_id, send.member_id), _ACCOUNT_KEY)
         waits = AccountItem.pending_activity_id == send.activity_id
         return self._database.update(item, [AccountItem.pending_at.set(until)], waits)
 
@@ -435,7 +440,10 @@ class AccountStore(Store):
         The index lacks the disclosure that was acknowledged: the account has it.
         """
         found = self._database.query(
-            AccountItem, _PENDING, PendingIndex.pending_at < before, index=AccountItem.pending_index
+            AccountItem,
+            _PENDING_KEY,
+            PendingIndex.pending_at < before,
+            index=AccountItem.pending_index,
         )
         sends = (
             PendingSend(
@@ -456,7 +464,7 @@ class AccountStore(Store):
         """
         found = self._database.query(
             AccountItem,
-            _LAPSES,
+            _LAPSES_KEY,
             LapsingIndex.refresh_expires_at < before,
             index=AccountItem.lapsing_index,
         )
@@ -464,7 +472,7 @@ class AccountStore(Store):
         return take_turns(pairs, lambda pair: pair[0], before)
 
     def _change(self, account: Account, actions: list[Action], condition: Condition) -> bool:
-        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT)
+        item = AccountItem(member_key(account.program_id, account.member_id), _ACCOUNT_KEY)
         return self._database.update(item, actions, condition)
 
 
@@ -500,26 +508,26 @@ def _holder_key(open_id: str) -> str:
     return f"open_id#{open_id}"
 
 
-def _views_changed(account: Account, now: datetime) -> Update:
+def _mark_views_consent_changed(account: Account, now: datetime) -> Update:
     """Part: what the member posted is to be brought into line with their consent."""
-    item = ViewsItem(member_key(account.program_id, account.member_id), _VIEWS)
+    item = ViewsItem(member_key(account.program_id, account.member_id), _VIEWS_KEY)
     return Update(
         item,
         [
             ViewsItem.program_id.set(account.program_id),
             ViewsItem.member_id.set(account.member_id),
-            ViewsItem.pending_in.set(_VIEWS),
+            ViewsItem.pending_in.set(_VIEWS_KEY),
             ViewsItem.pending_at.set(now),
         ],
     )
 
 
-def _removal(open_id: str, removed_at: datetime) -> Put:
+def _put_removal(open_id: str, removed_at: datetime) -> Put:
     item = RemovalItem(
         _holder_key(open_id),
-        _REMOVAL,
+        _REMOVAL_KEY,
         told_at=removed_at,
-        expires_at=int((removed_at + REMOVAL_REMEMBERED).timestamp()),
+        expires_at=int((removed_at + REMOVAL_RETENTION).timestamp()),
     )
     unheard = RemovalItem.told_at.does_not_exist() | (RemovalItem.told_at < removed_at)
     return Put(item, unheard)

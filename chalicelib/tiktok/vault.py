@@ -28,7 +28,7 @@ class TokenVault:
         answer = self._kms.encrypt(
             KeyId=self._key_id,
             Plaintext=secret.encode(),
-            EncryptionContext=_context(program_id, member_id),
+            EncryptionContext=_encryption_context(program_id, member_id),
         )
         return answer["CiphertextBlob"]
 
@@ -36,10 +36,10 @@ class TokenVault:
         answer = self._kms.decrypt(
             KeyId=self._key_id,
             CiphertextBlob=ciphertext,
-            EncryptionContext=_context(program_id, member_id),
+            EncryptionContext=_encryption_context(program_id, member_id),
         )
         return answer["Plaintext"].decode()
 
 
-def _context(program_id: str, member_id: str) -> dict[str, str]:
+def _encryption_context(program_id: str, member_id: str) -> dict[str, str]:
     return {"program_id": program_id, "member_id": member_id}

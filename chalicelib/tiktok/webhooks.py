@@ -21,7 +21,7 @@ from chalicelib.foundation.texts import clean_external_line
 from chalicelib.foundation.values import dataclass
 from chalicelib.tiktok.errors import Failure, failure_from_reason
 
-OLDEST = timedelta(days=7)
+MAX_AGE = timedelta(days=7)
 """TikTok repeats for 72 hours, perhaps under the first signature; a dropped event is lost."""
 
 MAX_CLOCK_SKEW = timedelta(hours=1)
@@ -42,7 +42,7 @@ class SignatureRefused(Exception):
     """The event is not from TikTok, too old, or not signed at all. Its words may be logged."""
 
 
-class Malformed(Exception):
+class MalformedEvent(Exception):
     """The body is signed, but no event as documented. Its words may be logged."""
 
 
@@ -84,13 +84,13 @@ class TikTokWebhookEvent:
         return failure_from_reason(self.reason or "")
 
 
-_TIME = re.compile(r"[0-9]{1,12}")
-_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
-_EVENT_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_ID = re.compile(r"[!-~]+")
+_TIME_PATTERN = re.compile(r"[0-9]{1,12}")
+_DIGEST_PATTERN = re.compile(r"[0-9a-fA-F]{64}")
+_EVENT_NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_ID_PATTERN = re.compile(r"[!-~]+")
 
 
-def verify(
+def verify_signature(
     signature_header: str | None, raw_body: bytes, client_secret: str, now: datetime
 ) -> None:
     """Raise SignatureRefused unless TikTok signed these bytes within the last seven days.
@@ -108,8 +108,8 @@ def verify(
     if not hmac.compare_digest(expected, digest):
         raise SignatureRefused("the signature is wrong")
     age = timedelta(seconds=now.timestamp() - int(signed_at))
-    if age > OLDEST:
-        raise SignatureRefused(f"it was signed more than {OLDEST.days} days ago")
+    if age > MAX_AGE:
+        raise SignatureRefused(f"it was signed more than {MAX_AGE.days} days ago")
     if -age > MAX_CLOCK_SKEW:
         raise SignatureRefused("it was signed in the future")
 
@@ -120,20 +120,20 @@ def _read_signature(header: str) -> tuple[str, str]:
     digests = [value for name, _, value in parts if name == "s"]
     if len(times) != 1 or len(digests) != 1:
         raise SignatureRefused("the signature has not one t and one s")
-    if not _TIME.fullmatch(times[0]) or not _DIGEST.fullmatch(digests[0]):
+    if not _TIME_PATTERN.fullmatch(times[0]) or not _DIGEST_PATTERN.fullmatch(digests[0]):
         raise SignatureRefused("the signature is not a time and a SHA-256")
     return times[0], digests[0].lower()
 
 
-def parse(raw_body: bytes) -> TikTokWebhookEvent:
+def parse_event(raw_body: bytes) -> TikTokWebhookEvent:
     """Read the event in a body whose signature was verified. Raises Malformed.
 
     An event of an unknown name is never malformed: answer it with 200 and forget it.
     """
-    payload = _object(raw_body)
+    payload = _parse_json_object(raw_body)
     name = payload.get("event")
-    if not isinstance(name, str) or not _EVENT_NAME.fullmatch(name):
-        raise Malformed("it has no event name")
+    if not isinstance(name, str) or not _EVENT_NAME_PATTERN.fullmatch(name):
+        raise MalformedEvent("it has no event name")
     try:
         kind = EventKind(name)
     except ValueError:
@@ -141,59 +141,59 @@ def parse(raw_body: bytes) -> TikTokWebhookEvent:
     if kind is EventKind.UNKNOWN:
         return TikTokWebhookEvent(kind, name, "", "", None)
     content = payload.get("content")
-    about = content if isinstance(content, dict) else _object(content)
+    about = content if isinstance(content, dict) else _parse_json_object(content)
     event = TikTokWebhookEvent(
         kind=kind,
         name=name,
-        client_key=_text(payload, "client_key"),
-        open_id=_text(payload, "user_openid"),
-        created_at=_instant(payload.get("create_time")),
-        publish_id=_text(about, "publish_id") or None,
-        reason=_reason(about.get("reason")),
-        post_id=_text(about, "post_id") or None,
+        client_key=_short_text(payload, "client_key"),
+        open_id=_short_text(payload, "user_openid"),
+        created_at=_parse_instant(payload.get("create_time")),
+        publish_id=_short_text(about, "publish_id") or None,
+        reason=_parse_reason(about.get("reason")),
+        post_id=_short_text(about, "post_id") or None,
     )
     if not event.open_id:
-        raise Malformed("it does not say whose account it is about")
+        raise MalformedEvent("it does not say whose account it is about")
     if kind is not EventKind.AUTHORIZATION_REMOVED and event.publish_id is None:
-        raise Malformed("it has no publish id")
+        raise MalformedEvent("it has no publish id")
     return event
 
 
-def _object(encoded: object) -> dict[str, Any]:
+def _parse_json_object(encoded: object) -> dict[str, Any]:
     if not isinstance(encoded, bytes | str):
-        raise Malformed("its content is not JSON")
+        raise MalformedEvent("its content is not JSON")
     try:
         value = json.loads(encoded)
     except (ValueError, RecursionError):
-        raise Malformed("it is not JSON") from None
+        raise MalformedEvent("it is not JSON") from None
     if not isinstance(value, dict):
-        raise Malformed("it is not a JSON object")
+        raise MalformedEvent("it is not a JSON object")
     return value
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str:
+def _short_text(fields: Mapping[str, Any], name: str) -> str:
     """Return a short id or word, or a whole number in digits; empty if it is not there."""
     value = fields.get(name)
     if value is None or value == "":
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or len(value) > MAX_ID_LENGTH or not _ID.fullmatch(value):
-        raise Malformed(f"its {name} is not an id")
+    if not isinstance(value, str) or len(value) > MAX_ID_LENGTH or not _ID_PATTERN.fullmatch(value):
+        raise MalformedEvent(f"its {name} is not an id")
     return value
 
 
-def _reason(value: object) -> str | None:
+def _parse_reason(value: object) -> str | None:
     """Return a reason whatever it is made of: an event is no less true for a strange one."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return clean_external_line(value, MAX_REASON_LENGTH) or None
 
 
-def _instant(seconds: object) -> datetime:
+def _parse_instant(seconds: object) -> datetime:
     if isinstance(seconds, bool) or not isinstance(seconds, int):
-        raise Malformed("its create_time is not in whole seconds")
+        raise MalformedEvent("its create_time is not in whole seconds")
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
-        raise Malformed("its create_time is not a time") from None
+        raise MalformedEvent("its create_time is not a time") from None

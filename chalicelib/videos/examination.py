@@ -15,15 +15,15 @@ from chalicelib.videos.model import (
     Examination,
     Playback,
     VideoFacts,
-    corrected,
-    is_settled,
-    judge,
+    broken_rules,
+    is_verdict_settled,
+    with_playback_facts,
 )
 from chalicelib.videos.ranges import RangeReader
 from chalicelib.videos.webm import SeekableFile
 
-MAX_HEADER_READS = 5
-PIECE_BYTES = 9 * 1024 * 1024
+MAX_HEADER_GETS = 5
+FETCH_BYTES = 9 * 1024 * 1024
 """A file of the size limit comes in six pieces: with the first look's, eleven GETs at most."""
 
 
@@ -53,21 +53,23 @@ class Examiner:
         """
         if size_bytes > MAX_SIZE_BYTES:  # never fetched whole
             facts = self.probes.read_header(reader, size_bytes)
-            return Examination(facts, judge(facts))
+            return Examination(facts, broken_rules(facts))
         with tempfile.TemporaryFile(dir=self._scratch) as scratch:
-            copy = _Copy(reader, scratch)
+            copy = _CopyOnDemand(reader, scratch)
             facts = self.probes.read_header(copy, size_bytes)
-            problems = judge(facts)
-            if is_settled(problems):
+            problems = broken_rules(facts)
+            if is_verdict_settled(problems):
                 return Examination(facts, problems)
             playback = self.probes.examine_playback(self._ffprobe, copy.whole(), size_bytes)
-        return Examination(corrected(facts, playback), judge(facts, playback), playback)
+        return Examination(
+            with_playback_facts(facts, playback), broken_rules(facts, playback), playback
+        )
 
     def close(self) -> None:
         self.probes.close()
 
 
-class _Copy:
+class _CopyOnDemand:
     """A file read by ranges until it is needed whole, or until ranges cost more than that."""
 
     def __init__(self, reader: RangeReader, scratch: IO[bytes]) -> None:
@@ -82,7 +84,7 @@ class _Copy:
         return self._source.tell()
 
     def read(self, size: int = -1, /) -> bytes | None:
-        if not self._complete and self._reader.gets >= MAX_HEADER_READS:
+        if not self._complete and self._reader.gets >= MAX_HEADER_GETS:
             at = self._reader.tell()
             self.whole().seek(at)
         return self._source.read(size)
@@ -90,7 +92,7 @@ class _Copy:
     def whole(self) -> IO[bytes]:
         """Fetch what the file is, once."""
         if not self._complete:
-            for piece in self._reader.pieces(PIECE_BYTES):
+            for piece in self._reader.pieces(FETCH_BYTES):
                 self._scratch.write(piece)
             self._scratch.flush()
             self._complete = True

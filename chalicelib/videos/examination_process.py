@@ -62,8 +62,8 @@ _RANGE = struct.Struct(">QI")
 _LENGTH = struct.Struct(">I")
 _HEADER, _PLAYBACK, _READ, _ANSWER = b"H", b"P", b"R", b"A"
 _PIECE_BYTES = 1024 * 1024
-_KEPT_WORDS = 2000
-_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "LANG", "LC_ALL")  # an interpreter in a Lambda needs them
+_MAX_LOGGED_BYTES = 2000
+_PASSED_VARIABLES = ("LD_LIBRARY_PATH", "LANG", "LC_ALL")  # an interpreter in a Lambda needs them
 
 
 class ExaminationProcess:
@@ -86,16 +86,16 @@ class ExaminationProcess:
             left = self.limits.wall_seconds  # the child's own time: fetching is not counted
             while True:
                 before = time.monotonic()
-                kind = _exactly(connection, 1, left)
+                kind = _receive_exactly(connection, 1, left)
                 if kind == _ANSWER:
-                    return _answer(connection, left)
-                position, length = _RANGE.unpack(_exactly(connection, _RANGE.size, left))
+                    return _receive_answer(connection, left)
+                position, length = _RANGE.unpack(_receive_exactly(connection, _RANGE.size, left))
                 left -= time.monotonic() - before
                 file.seek(position)
                 content = file.read(length) or b""
                 connection.sendall(_LENGTH.pack(len(content)) + content)
 
-        facts = facts_from(self._asking(ask))
+        facts = facts_from(self._request(ask))
         assert facts  # noqa: S101  what the child answers names at least the size
         return facts
 
@@ -106,10 +106,10 @@ class ExaminationProcess:
         def ask(connection: socket.socket) -> Any:
             question = _PLAYBACK + _SIZE.pack(size_bytes) + _PATH.pack(len(path)) + path
             socket.send_fds(connection, [question], [file.fileno()])
-            assert _exactly(connection, 1, PLAYBACK_WALL_SECONDS) == _ANSWER  # noqa: S101
-            return _answer(connection, PLAYBACK_WALL_SECONDS)
+            assert _receive_exactly(connection, 1, PLAYBACK_WALL_SECONDS) == _ANSWER  # noqa: S101
+            return _receive_answer(connection, PLAYBACK_WALL_SECONDS)
 
-        return playback_from(self._asking(ask))
+        return playback_from(self._request(ask))
 
     def close(self) -> None:
         process, self._process = self._process, None
@@ -130,10 +130,10 @@ class ExaminationProcess:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def _asking(self, ask: Callable[[socket.socket], Any]) -> Any:
+    def _request(self, ask: Callable[[socket.socket], Any]) -> Any:
         if self._process is None or self._socket is None:
             self._words = tempfile.TemporaryFile()  # noqa: SIM115  as long as the process
-            self._process, self._socket = _start(self.limits, self._words)
+            self._process, self._socket = _start_child(self.limits, self._words)
         process, well = self._process, False
         try:
             answer = ask(self._socket)
@@ -142,9 +142,9 @@ class ExaminationProcess:
             code = process.wait()
             if code == -signal.SIGXCPU:
                 raise LimitExceeded("the first look used up its processor time") from error
-            raise CannotExamine(f"the examination crashed ({_ending(code)})") from error
+            raise CannotExamine(f"the examination crashed ({_exit_description(code)})") from error
         finally:
-            self._log_words()
+            self._log_child_errors()
             if not well:
                 self.close()
         if answer["broken"] is not None:
@@ -155,18 +155,18 @@ class ExaminationProcess:
             raise CannotExamine(answer["cannot_examine"])
         return answer["found"]
 
-    def _log_words(self) -> None:
+    def _log_child_errors(self) -> None:
         """Log what the child has said on its standard error, the last of it, and forget it."""
         if self._words is None or not (size := os.fstat(self._words.fileno()).st_size):
             return
         from chalicelib.foundation.logging import logger  # the child has no use for it
 
-        told = os.pread(self._words.fileno(), _KEPT_WORDS, max(0, size - _KEPT_WORDS))
+        told = os.pread(self._words.fileno(), _MAX_LOGGED_BYTES, max(0, size - _MAX_LOGGED_BYTES))
         logger.warning("the examination says", extra={"told": told.decode(errors="replace")})
         self._words.truncate(0)
 
 
-def _ending(code: int) -> str:
+def _exit_description(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
@@ -174,14 +174,16 @@ class _Ended(Exception):
     """The other end of the socket is closed."""
 
 
-def _answer(connection: socket.socket, seconds: float) -> Any:
-    (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size, seconds))
-    return json.loads(_exactly(connection, length, seconds))
+def _receive_answer(connection: socket.socket, seconds: float) -> Any:
+    (length,) = _LENGTH.unpack(_receive_exactly(connection, _LENGTH.size, seconds))
+    return json.loads(_receive_exactly(connection, length, seconds))
 
 
-def _start(limits: Limits, words: IO[bytes]) -> "tuple[subprocess.Popen[bytes], socket.socket]":
+def _start_child(
+    limits: Limits, words: IO[bytes]
+) -> "tuple[subprocess.Popen[bytes], socket.socket]":
     here = str(Path(__file__).parents[2])
-    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join([here, *filter(None, sys.path)])
     ours, theirs = socket.socketpair()
     with theirs:
@@ -197,7 +199,7 @@ def _start(limits: Limits, words: IO[bytes]) -> "tuple[subprocess.Popen[bytes], 
     return process, ours
 
 
-def _exactly(connection: socket.socket, length: int, seconds: float) -> bytes:
+def _receive_exactly(connection: socket.socket, length: int, seconds: float) -> bytes:
     deadline = time.monotonic() + seconds
     content = bytearray()
     while len(content) < length:
@@ -233,13 +235,13 @@ class _RemoteFile:
         if not size:
             return b""
         self._connection.sendall(_READ + _RANGE.pack(self._at, size))
-        (length,) = _LENGTH.unpack(_received(self._connection, _LENGTH.size))
-        content = _received(self._connection, length)
+        (length,) = _LENGTH.unpack(_receive_all(self._connection, _LENGTH.size))
+        content = _receive_all(self._connection, length)
         self._at += length
         return content
 
 
-def _received(connection: socket.socket, length: int) -> bytes:
+def _receive_all(connection: socket.socket, length: int) -> bytes:
     content = bytearray()
     while len(content) < length:
         piece = connection.recv(min(length - len(content), _PIECE_BYTES))
@@ -249,21 +251,21 @@ def _received(connection: socket.socket, length: int) -> bytes:
     return bytes(content)
 
 
-def _look_at_header(connection: socket.socket, processor_seconds: float) -> Mapping[str, Any]:
+def _examine_header(connection: socket.socket, processor_seconds: float) -> Mapping[str, Any]:
     from chalicelib.videos.probe import read_header
 
-    (size_bytes,) = _SIZE.unpack(_received(connection, _SIZE.size))
+    (size_bytes,) = _SIZE.unpack(_receive_all(connection, _SIZE.size))
     allow_processor_time(processor_seconds)
     allow_growth(HEADER_GROWTH_BYTES, HEADER_LIMITS)
     return asdict(read_header(_RemoteFile(connection, size_bytes), size_bytes))
 
 
-def _look_at_playback(connection: socket.socket, files: list[int]) -> Mapping[str, Any]:
+def _examine_playback(connection: socket.socket, files: list[int]) -> Mapping[str, Any]:
     from chalicelib.videos.playback import LIMITS, examine_playback
 
-    (size_bytes,) = _SIZE.unpack(_received(connection, _SIZE.size))
-    (length,) = _PATH.unpack(_received(connection, _PATH.size))
-    ffprobe = _received(connection, length).decode()
+    (size_bytes,) = _SIZE.unpack(_receive_all(connection, _SIZE.size))
+    (length,) = _PATH.unpack(_receive_all(connection, _PATH.size))
+    ffprobe = _receive_all(connection, length).decode()
     allow_processor_time(LIMITS.processor_seconds)
     limit_this_process(HEADER_LIMITS)
     with os.fdopen(files[0], "r+b", buffering=0) as file:
@@ -286,9 +288,9 @@ def main() -> None:
         }
         try:
             answer["found"] = (
-                _look_at_header(connection, processor_seconds)
+                _examine_header(connection, processor_seconds)
                 if question == _HEADER
-                else _look_at_playback(connection, files)
+                else _examine_playback(connection, files)
             )
         except LimitExceeded as error:
             answer["limit_exceeded"] = str(error)

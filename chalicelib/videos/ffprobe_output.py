@@ -13,18 +13,18 @@ from chalicelib.foundation.values import dataclass
 
 Sections = Iterator[tuple[str, dict[str, str]]]
 
-_MOST_DIGITS = 18  # of a size or position; Python refuses to read thousands of them
-_LONGEST_SECONDS = 1e9
+_MAX_DIGITS = 18  # of a size or position; Python refuses to read thousands of them
+_MAX_SECONDS = 1e9
 _GUESSED_TIME = "best_effort_timestamp_time"
 
-LISTED = (
+LISTING_ENTRIES = (
     "packet=stream_index,pts_time,dts_time,duration_time,size,pos,flags"
     ":stream=index,codec_name,codec_type,width,height,pix_fmt:stream_disposition=attached_pic,default"
     ":format=format_name,duration"
 )
 """The entries that `read_listing` needs, for ffprobe's `-show_entries`."""
 
-DECODED = (
+DECODING_ENTRIES = (
     f"packet=pts_time,dts_time,pos:frame=pts_time,{_GUESSED_TIME},width,height,sample_aspect_ratio"
 )
 """The entries that `read_decoding` needs."""
@@ -90,11 +90,11 @@ def sections(output: bytes) -> Sections:
 
 
 def read_listing(output: bytes) -> Listing:
-    """Read streams and packets, as `LISTED` has them printed."""
+    """Read streams and packets, as `LISTING_ENTRIES` has them printed."""
     listing = Listing()
     for section, values in sections(output):
         if section == "packet":
-            number, time = whole(values.get("stream_index")), _time(values)
+            number, time = whole_number(values.get("stream_index")), _time(values)
             if number is None or time is None:
                 continue
             flags = values.get("flags", "")
@@ -102,14 +102,14 @@ def read_listing(output: bytes) -> Listing:
                 Packet(
                     time=time,
                     seconds=seconds(values.get("duration_time")),
-                    size=whole(values.get("size")) or 0,
-                    position=whole(values.get("pos")),
+                    size=whole_number(values.get("size")) or 0,
+                    position=whole_number(values.get("pos")),
                     key="K" in flags,
                     shown="D" not in flags,
                 )
             )
         elif section == "stream":
-            number = whole(values.get("index"))
+            number = whole_number(values.get("index"))
             if number is None:
                 continue
             stream = listing.streams.setdefault(number, Stream())
@@ -117,7 +117,9 @@ def read_listing(output: bytes) -> Listing:
             stream.attached = values.get("disposition:attached_pic") == "1"
             stream.preferred = values.get("disposition:default") == "1"
             stream.pixel_format = values.get("pix_fmt", "")
-            stream.pixels = (whole(values.get("width")) or 0) * (whole(values.get("height")) or 0)
+            stream.pixels = (whole_number(values.get("width")) or 0) * (
+                whole_number(values.get("height")) or 0
+            )
         elif section == "format" and values.get("format_name", "").startswith("matroska"):
             listing.stated_seconds = seconds(values.get("duration"))
     return listing
@@ -129,13 +131,13 @@ def read_decoding(output: bytes) -> Iterator[PacketKey | Frame]:
         if section == "packet":
             time = _time(values)
             if time is not None:
-                yield time, whole(values.get("pos"))
+                yield time, whole_number(values.get("pos"))
         elif section == "frame":
-            width, height = whole(values.get("width")), whole(values.get("height"))
+            width, height = whole_number(values.get("width")), whole_number(values.get("height"))
             if not width or not height:
                 continue
             across, _, down = values.get("sample_aspect_ratio", "").partition(":")
-            width = round(width * (whole(across) or 1) / (whole(down) or 1))
+            width = round(width * (whole_number(across) or 1) / (whole_number(down) or 1))
             yield Frame(_time(values, _GUESSED_TIME), width, height)
 
 
@@ -145,12 +147,12 @@ def seconds(text: str | None) -> float | None:
         value = float(text or "")
     except ValueError:
         return None
-    return value if math.isfinite(value) and abs(value) < _LONGEST_SECONDS else None
+    return value if math.isfinite(value) and abs(value) < _MAX_SECONDS else None
 
 
-def whole(text: str | None) -> int | None:
+def whole_number(text: str | None) -> int | None:
     """Read a number without sign and fraction; None if it is none or absurdly long."""
-    if text and text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+    if text and text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS:
         return int(text)
     return None
 

@@ -15,11 +15,11 @@ from dataclasses import field
 from chalicelib.foundation.values import dataclass
 from chalicelib.videos.nal_units import (
     CHROMA_444,
-    Bits,
-    Unreadable,
+    BitReader,
+    UnreadableBits,
     add_emulation_prevention,
+    nal_unit_ranges,
     remove_emulation_prevention,
-    units_of,
 )
 
 _BLA, _IDR, _CRA = range(16, 19), 20, 21
@@ -28,10 +28,10 @@ _NAL_HEAD = 2
 _I_SLICE = 2  # slice_type
 _LENGTH_WIDTH_AT = 21  # of hvcC: the byte that ends in lengthSizeMinusOne
 _CONFIGURATION_HEAD = 23  # bytes of hvcC before its lists of parameter sets
-_LONGEST_SET = 4096
-_LONGEST_HEADER = 4096
-_MOST_PICTURES = 16
-_MOST_ENTRY_POINTS = 2048
+_MAX_PARAMETER_SET_BYTES = 4096
+_MAX_SLICE_HEADER_BYTES = 4096
+_MAX_REFERENCE_PICTURES = 16
+_MAX_ENTRY_POINTS = 2048
 _COEFFICIENTS, _LARGEST_MATRIX = 64, 3
 
 
@@ -40,7 +40,7 @@ ReferenceSet = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Sequence:
+class _SequenceParameters:
     """What slice headers depend on of a sequence parameter set.
 
     `reference_sets`: of each, how far away the pictures are that it names. `long_term`: how many
@@ -58,7 +58,7 @@ class _Sequence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
+class _PictureParameters:
     """What slice headers depend on of a picture parameter set."""
 
     sequence: int
@@ -79,23 +79,23 @@ class ParameterSets:
     """The parameter sets of a stream, and how many bytes the length of a NAL unit takes."""
 
     width: int = 4
-    sequences: dict[int, _Sequence] = field(default_factory=dict)
-    pictures: dict[int, _Picture] = field(default_factory=dict)
+    sequences: dict[int, _SequenceParameters] = field(default_factory=dict)
+    pictures: dict[int, _PictureParameters] = field(default_factory=dict)
 
-    def learn(self, unit: bytes) -> None:
+    def add_parameter_set(self, unit: bytes) -> None:
         """Take a NAL unit in, if it is a parameter set that can be read."""
         kind = unit[0] >> 1 & 0x3F if len(unit) > _NAL_HEAD else None
         if kind not in (_SPS, _PPS):
             return
-        bits = Bits(remove_emulation_prevention(unit[_NAL_HEAD:_LONGEST_SET])[0])
+        bits = BitReader(remove_emulation_prevention(unit[_NAL_HEAD:_MAX_PARAMETER_SET_BYTES])[0])
         try:
             if kind == _SPS:
-                number, sequence = _read_sequence(bits)
+                number, sequence = _read_sequence_parameters(bits)
                 self.sequences[number] = sequence
             else:
-                number, picture = _read_picture(bits)
+                number, picture = _read_picture_parameters(bits)
                 self.pictures[number] = picture
-        except Unreadable:
+        except UnreadableBits:
             return
 
 
@@ -109,7 +109,7 @@ def parameter_sets(configuration: bytes) -> ParameterSets:
         at += 3
         for _ in range(min(count, 64)):
             length = int.from_bytes(configuration[at : at + 2])
-            sets.learn(configuration[at + 2 : at + 2 + length])
+            sets.add_parameter_set(configuration[at + 2 : at + 2 + length])
             at += 2 + length
     return sets
 
@@ -118,12 +118,12 @@ def has_references(sample: bytes, sets: ParameterSets) -> bool:
     """Return whether a key frame refers to other pictures; True if that cannot be told."""
     for start, end in _base_units(sample, sets.width):
         unit = sample[start:end]
-        sets.learn(unit)
+        sets.add_parameter_set(unit)
         kind = unit[0] >> 1 & 0x3F
         if kind in _BLA or kind == _CRA:
             try:
-                return _header_of(unit, kind, sets).named > 0
-            except Unreadable:
+                return _read_slice_header(unit, kind, sets).named > 0
+            except UnreadableBits:
                 return True
     return False
 
@@ -137,12 +137,12 @@ def as_idr_picture(sample: bytes, sets: ParameterSets) -> bytes | None:
     changed = False
     for start, end in _base_units(sample, sets.width):
         unit = sample[start:end]
-        sets.learn(unit)
+        sets.add_parameter_set(unit)
         kind = unit[0] >> 1 & 0x3F
         if kind in _BLA or kind == _CRA:
             try:
-                written = _as_idr(unit, kind, sets)
-            except Unreadable:
+                written = _as_idr_unit(unit, kind, sets)
+            except UnreadableBits:
                 return None
             if len(written) > len(unit):
                 return None
@@ -154,13 +154,13 @@ def as_idr_picture(sample: bytes, sets: ParameterSets) -> bytes | None:
 
 def _base_units(sample: bytes, width: int) -> Iterator[tuple[int, int]]:
     """Yield where NAL units of the base layer begin and end."""
-    for start, end in units_of(sample, width):
+    for start, end in nal_unit_ranges(sample, width):
         if end - start >= _NAL_HEAD and not (sample[start] & 1 or sample[start + 1] >> 3):
             yield start, end
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
+class _SliceHeader:
     """Places of bits in a slice header: of what an IDR picture lacks, and of its end."""
 
     begin: int
@@ -169,13 +169,15 @@ class _Header:
     named: int
 
 
-def _as_idr(unit: bytes, kind: int, sets: ParameterSets) -> bytes:
-    header = _header_of(unit, kind, sets)
-    plain, guards = remove_emulation_prevention(unit[_NAL_HEAD : _NAL_HEAD + _LONGEST_HEADER])
-    bits = Bits(plain)
+def _as_idr_unit(unit: bytes, kind: int, sets: ParameterSets) -> bytes:
+    header = _read_slice_header(unit, kind, sets)
+    plain, guards = remove_emulation_prevention(
+        unit[_NAL_HEAD : _NAL_HEAD + _MAX_SLICE_HEADER_BYTES]
+    )
+    bits = BitReader(plain)
     bits.at = header.end
     if not bits.flag():  # the bit that ends a header
-        raise Unreadable
+        raise UnreadableBits
     data_at = -(-bits.at // 8)
     before, length = bits.slice(0, header.begin)
     after, more = bits.slice(header.until, header.end)
@@ -188,14 +190,16 @@ def _as_idr(unit: bytes, kind: int, sets: ParameterSets) -> bytes:
     return bytes([_IDR << 1 | unit[0] & 0x81, unit[1]]) + add_emulation_prevention(written) + data
 
 
-def _header_of(unit: bytes, kind: int, sets: ParameterSets) -> _Header:
-    bits = Bits(remove_emulation_prevention(unit[_NAL_HEAD : _NAL_HEAD + _LONGEST_HEADER])[0])
+def _read_slice_header(unit: bytes, kind: int, sets: ParameterSets) -> _SliceHeader:
+    bits = BitReader(
+        remove_emulation_prevention(unit[_NAL_HEAD : _NAL_HEAD + _MAX_SLICE_HEADER_BYTES])[0]
+    )
     first = bits.flag()
     bits.read(1)  # whether earlier pictures are put out
     picture = sets.pictures.get(bits.unsigned())
     sequence = sets.sequences.get(picture.sequence) if picture else None
     if picture is None or sequence is None or kind not in (*_BLA, _CRA):
-        raise Unreadable
+        raise UnreadableBits
     dependent = False
     if not first:
         dependent = picture.dependent and bits.flag()
@@ -203,20 +207,22 @@ def _header_of(unit: bytes, kind: int, sets: ParameterSets) -> _Header:
     begin = until = bits.at
     named = 0
     if not dependent:
-        begin, until, named = _read_independent(bits, picture, sequence)
-    if picture.entry_points and (count := bits.most(_MOST_ENTRY_POINTS)):
-        width = bits.most(31) + 1
+        begin, until, named = _read_independent_slice(bits, picture, sequence)
+    if picture.entry_points and (count := bits.unsigned_up_to(_MAX_ENTRY_POINTS)):
+        width = bits.unsigned_up_to(31) + 1
         bits.read(width * count)
     if picture.extended:
-        bits.read(8 * bits.most(256))
-    return _Header(begin, until, bits.at, named)
+        bits.read(8 * bits.unsigned_up_to(256))
+    return _SliceHeader(begin, until, bits.at, named)
 
 
-def _read_independent(bits: Bits, picture: _Picture, sequence: _Sequence) -> tuple[int, int, int]:
+def _read_independent_slice(
+    bits: BitReader, picture: _PictureParameters, sequence: _SequenceParameters
+) -> tuple[int, int, int]:
     """Read what a dependent slice takes from the slice before it."""
     bits.read(picture.extra_bits)
     if bits.unsigned() != _I_SLICE:  # a key frame has no others
-        raise Unreadable
+        raise UnreadableBits
     if picture.output_flag:
         bits.read(1)
     if sequence.separate_planes:
@@ -237,13 +243,13 @@ def _read_independent(bits: Bits, picture: _Picture, sequence: _Sequence) -> tup
         bits.unsigned()
     if picture.chroma_lists:
         bits.read(1)
-    filtered = _read_filter(bits, picture)
+    filtered = _read_deblocking_filter(bits, picture)
     if picture.across_slices and (luma or chroma or filtered):
         bits.read(1)
     return begin, until, named
 
 
-def _read_filter(bits: Bits, picture: _Picture) -> bool:
+def _read_deblocking_filter(bits: BitReader, picture: _PictureParameters) -> bool:
     """Return whether a slice's blocks are smoothed."""
     disabled = picture.filter_disabled
     if picture.override and bits.flag():
@@ -254,20 +260,20 @@ def _read_filter(bits: Bits, picture: _Picture) -> bool:
     return not disabled
 
 
-def _read_references(bits: Bits, sequence: _Sequence) -> int:
+def _read_references(bits: BitReader, sequence: _SequenceParameters) -> int:
     """Read which earlier pictures are named, and return how many."""
     sets = sequence.reference_sets
     if not bits.flag():
-        chosen = _read_set(bits, sets, in_slice=True)
+        chosen = _read_reference_set(bits, sets, in_slice=True)
     else:
         number = bits.read((len(sets) - 1).bit_length()) if len(sets) > 1 else 0
         if number >= len(sets):
-            raise Unreadable
+            raise UnreadableBits
         chosen = sets[number]
     named = sum(map(len, chosen))
     if sequence.long_term is not None:
-        known = bits.most(_MOST_PICTURES) if sequence.long_term else 0
-        count = known + bits.most(_MOST_PICTURES)
+        known = bits.unsigned_up_to(_MAX_REFERENCE_PICTURES) if sequence.long_term else 0
+        count = known + bits.unsigned_up_to(_MAX_REFERENCE_PICTURES)
         for number in range(count):
             if number >= known:
                 bits.read(sequence.order_bits + 1)
@@ -279,60 +285,63 @@ def _read_references(bits: Bits, sequence: _Sequence) -> int:
     return named
 
 
-def _read_set(
-    bits: Bits, before: Sequence[ReferenceSet], *, in_slice: bool = False
+def _read_reference_set(
+    bits: BitReader, before: Sequence[ReferenceSet], *, in_slice: bool = False
 ) -> ReferenceSet:
     """Read a set of reference pictures; those before it are what it may differ from (7.4.8)."""
     if before and bits.flag():
-        distance = bits.most(len(before) - 1) + 1 if in_slice else 1
+        distance = bits.unsigned_up_to(len(before) - 1) + 1 if in_slice else 1
         backwards = bits.flag()
-        shift = (bits.most(1 << 15) + 1) * (-1 if backwards else 1)
-        return _shifted(bits, before[-distance], shift)
-    counts = bits.most(_MOST_PICTURES), bits.most(_MOST_PICTURES)
+        shift = (bits.unsigned_up_to(1 << 15) + 1) * (-1 if backwards else 1)
+        return _shift_reference_set(bits, before[-distance], shift)
+    counts = (
+        bits.unsigned_up_to(_MAX_REFERENCE_PICTURES),
+        bits.unsigned_up_to(_MAX_REFERENCE_PICTURES),
+    )
     found: list[tuple[int, ...]] = []
     for count, sign in zip(counts, (-1, 1), strict=True):
         at, places = 0, list[int]()
         for _ in range(count):
-            at += sign * (bits.most(1 << 15) + 1)
+            at += sign * (bits.unsigned_up_to(1 << 15) + 1)
             places.append(at)
             bits.read(1)
         found.append(tuple(places))
     return found[0], found[1]
 
 
-def _shifted(bits: Bits, known: ReferenceSet, shift: int) -> ReferenceSet:
+def _shift_reference_set(bits: BitReader, known: ReferenceSet, shift: int) -> ReferenceSet:
     earlier, later = known
     kept = []
     for place in (*earlier, *later, 0):
         used = bits.flag()
         if used or bits.flag():
             kept.append(place + shift)
-    if len(kept) > _MOST_PICTURES:
-        raise Unreadable
+    if len(kept) > _MAX_REFERENCE_PICTURES:
+        raise UnreadableBits
     return (
         tuple(sorted((place for place in kept if place < 0), reverse=True)),
         tuple(sorted(place for place in kept if place > 0)),
     )
 
 
-def _read_sequence(bits: Bits) -> tuple[int, _Sequence]:
+def _read_sequence_parameters(bits: BitReader) -> tuple[int, _SequenceParameters]:
     bits.read(4)
     sublayers = _skip_profile(bits)
-    number = bits.most(15)
-    chroma_format = bits.most(3)
+    number = bits.unsigned_up_to(15)
+    chroma_format = bits.unsigned_up_to(3)
     separate = chroma_format == CHROMA_444 and bits.flag()
-    width, height = bits.most(1 << 16), bits.most(1 << 16)
+    width, height = bits.unsigned_up_to(1 << 16), bits.unsigned_up_to(1 << 16)
     if bits.flag():  # cropped
         for _ in range(4):
             bits.unsigned()
     bits.unsigned()  # bits of a sample
     bits.unsigned()
-    order_bits = bits.most(12) + 4
+    order_bits = bits.unsigned_up_to(12) + 4
     for _ in range(sublayers + 1 if bits.flag() else 1):
         for _ in range(3):
             bits.unsigned()
-    block = bits.most(3) + 3
-    block = 1 << block + bits.most(3)
+    block = bits.unsigned_up_to(3) + 3
+    block = 1 << block + bits.unsigned_up_to(3)
     for _ in range(4):
         bits.unsigned()
     if bits.flag() and bits.flag():
@@ -344,9 +353,9 @@ def _read_sequence(bits: Bits) -> tuple[int, _Sequence]:
         bits.unsigned()
         bits.unsigned()
         bits.read(1)
-    sets, long_term = _read_sets(bits, order_bits)
+    sets, long_term = _read_reference_sets(bits, order_bits)
     blocks = -(-width // block) * -(-height // block)
-    return number, _Sequence(
+    return number, _SequenceParameters(
         address_bits=max(0, blocks - 1).bit_length(),
         order_bits=order_bits,
         reference_sets=tuple(sets),
@@ -358,7 +367,7 @@ def _read_sequence(bits: Bits) -> tuple[int, _Sequence]:
     )
 
 
-def _skip_profile(bits: Bits) -> int:
+def _skip_profile(bits: BitReader) -> int:
     """Read past profile, tier and level, and return how many sublayers are there besides one."""
     sublayers = bits.read(3)
     bits.read(1 + 96)
@@ -370,18 +379,18 @@ def _skip_profile(bits: Bits) -> int:
     return sublayers
 
 
-def _read_sets(bits: Bits, order_bits: int) -> tuple[list[ReferenceSet], int | None]:
+def _read_reference_sets(bits: BitReader, order_bits: int) -> tuple[list[ReferenceSet], int | None]:
     sets: list[ReferenceSet] = []
-    for _ in range(bits.most(64)):
-        sets.append(_read_set(bits, sets))
+    for _ in range(bits.unsigned_up_to(64)):
+        sets.append(_read_reference_set(bits, sets))
     if not bits.flag():
         return sets, None
-    long_term = bits.most(32)
+    long_term = bits.unsigned_up_to(32)
     bits.read(long_term * (order_bits + 1))
     return sets, long_term
 
 
-def _skip_matrices(bits: Bits) -> None:
+def _skip_matrices(bits: BitReader) -> None:
     """Read matrices of quantisers past."""
     for size in range(4):
         for _ in range(2 if size == _LARGEST_MATRIX else 6):
@@ -392,8 +401,8 @@ def _skip_matrices(bits: Bits) -> None:
                 bits.unsigned()
 
 
-def _read_picture(bits: Bits) -> tuple[int, _Picture]:
-    number, sequence = bits.most(63), bits.most(15)
+def _read_picture_parameters(bits: BitReader) -> tuple[int, _PictureParameters]:
+    number, sequence = bits.unsigned_up_to(63), bits.unsigned_up_to(15)
     dependent, output_flag = bits.flag(), bits.flag()
     extra_bits = bits.read(3)
     bits.read(2)
@@ -422,8 +431,8 @@ def _read_picture(bits: Bits) -> tuple[int, _Picture]:
     bits.read(1)
     bits.unsigned()
     extended = bits.flag()
-    chroma_lists = bits.flag() and _read_ranges(bits, transform_skipped=transform_skipped)
-    return number, _Picture(
+    chroma_lists = bits.flag() and _read_range_extension(bits, transform_skipped=transform_skipped)
+    return number, _PictureParameters(
         sequence=sequence,
         dependent=dependent,
         output_flag=output_flag,
@@ -438,11 +447,11 @@ def _read_picture(bits: Bits) -> tuple[int, _Picture]:
     )
 
 
-def _read_ranges(bits: Bits, *, transform_skipped: bool) -> bool:
+def _read_range_extension(bits: BitReader, *, transform_skipped: bool) -> bool:
     """Read the extension for more than 4:2:0, and return whether it has lists for chroma."""
     ranges = bits.flag()
     if bits.read(7):
-        raise Unreadable  # scalable, multiview, 3D, screen contents
+        raise UnreadableBits  # scalable, multiview, 3D, screen contents
     if not ranges:
         return False
     if transform_skipped:
@@ -451,8 +460,8 @@ def _read_ranges(bits: Bits, *, transform_skipped: bool) -> bool:
     return bits.flag()
 
 
-def _skip_tiles(bits: Bits) -> None:
-    columns, rows = bits.most(64), bits.most(64)
+def _skip_tiles(bits: BitReader) -> None:
+    columns, rows = bits.unsigned_up_to(64), bits.unsigned_up_to(64)
     if not bits.flag():
         for _ in range(columns + rows):
             bits.unsigned()

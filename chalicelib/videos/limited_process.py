@@ -20,9 +20,9 @@ from chalicelib.foundation.values import dataclass
 from chalicelib.videos.model import CannotExamine, ExaminerBroken, LimitExceeded
 
 _PIECE_BYTES = 64 * 1024
-_NOT_RUN = (126, 127)  # of a shell: the program is no program, or is not there
+_NOT_STARTED_CODES = (126, 127)  # of a shell: the program is no program, or is not there
 _SHELL = "/bin/sh"
-_UNTIL_KILLED = 2  # seconds of a processor that remain to a program that ignores its limit
+_KILL_GRACE_SECONDS = 2  # seconds of a processor that remain to a program that ignores its limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def run_limited(
     name = command[0]
     try:
         process = subprocess.Popen(
-            [_SHELL, "-c", _limiting(limits), *command],
+            [_SHELL, "-c", _limiting_command(limits), *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -73,13 +73,13 @@ def run_limited(
         raise ExaminerBroken(f"{name} cannot be run: {error}") from error
     with process:
         try:
-            output, errors = _read(process, limits)
+            output, errors = _read_output(process, limits)
             code = process.wait(limits.wall_seconds)
         except subprocess.TimeoutExpired as error:
             raise CannotExamine(f"{name} took longer than {limits.wall_seconds} s") from error
         finally:
             process.kill()
-    if code in _NOT_RUN:
+    if code in _NOT_STARTED_CODES:
         raise ExaminerBroken(f"{name} cannot be run: {errors.decode(errors='replace').strip()}")
     if -code == signal.SIGXCPU:
         raise LimitExceeded(f"{name} used up {limits.processor_seconds} s of a processor")
@@ -88,7 +88,7 @@ def run_limited(
     return CompletedRun(output, errors, code)
 
 
-def _limiting(limits: Limits) -> str:
+def _limiting_command(limits: Limits) -> str:
     """Write the shell command that sets the limits on itself and then becomes the program.
 
     The limits cannot be set from outside (a Lambda may refuse that) nor between fork and exec
@@ -100,20 +100,20 @@ def _limiting(limits: Limits) -> str:
         # At the soft limit the signal says why, at the hard one it would not. The soft one that
         # is inherited may be above this hard one.
         f"-S -t {processor}",
-        f"-H -t {processor + _UNTIL_KILLED}",
+        f"-H -t {processor + _KILL_GRACE_SECONDS}",
         f"-v {limits.memory_bytes // 1024}",
     ]
     if limits.data_bytes:
         settings.append(f"-d {limits.data_bytes // 1024}")
     every = " && ".join(f"ulimit {each}" for each in settings)
-    return f'{{ {every}; }} || exit {_NOT_RUN[0]}; exec "$0" "$@"'
+    return f'{{ {every}; }} || exit {_NOT_STARTED_CODES[0]}; exec "$0" "$@"'
 
 
 def limit_this_process(limits: Limits) -> None:
     """Bind the calling process to limits, from now on; a child of it may have others."""
     _, most = resource.getrlimit(resource.RLIMIT_AS)
-    _limit(resource.RLIMIT_AS, (limits.memory_bytes, most))
-    _limit(resource.RLIMIT_CORE, (0, 0))
+    _set_limit(resource.RLIMIT_AS, (limits.memory_bytes, most))
+    _set_limit(resource.RLIMIT_CORE, (0, 0))
 
 
 def allow_growth(growth_bytes: int, limits: Limits) -> None:
@@ -126,7 +126,7 @@ def allow_growth(growth_bytes: int, limits: Limits) -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         allowed = min(allowed, pages * resource.getpagesize() + growth_bytes)
     _, most = resource.getrlimit(resource.RLIMIT_AS)
-    _limit(resource.RLIMIT_AS, (allowed, most))
+    _set_limit(resource.RLIMIT_AS, (allowed, most))
 
 
 def allow_processor_time(seconds: float) -> None:
@@ -134,10 +134,10 @@ def allow_processor_time(seconds: float) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     allowed = round(used.ru_utime + used.ru_stime + seconds) + 1
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    _limit(resource.RLIMIT_CPU, (allowed, most))
+    _set_limit(resource.RLIMIT_CPU, (allowed, most))
 
 
-def _limit(which: int, values: tuple[int, int]) -> None:
+def _set_limit(which: int, values: tuple[int, int]) -> None:
     """Set a limit; where a sandbox refuses, say so and go on under the sandbox's own limits."""
     try:
         resource.setrlimit(which, values)
@@ -153,7 +153,7 @@ def processor_seconds_used() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def _read(process: "subprocess.Popen[bytes]", limits: Limits) -> tuple[bytes, bytes]:
+def _read_output(process: "subprocess.Popen[bytes]", limits: Limits) -> tuple[bytes, bytes]:
     deadline = time.monotonic() + limits.wall_seconds
     output, errors = process.stdout, process.stderr
     assert output and errors  # noqa: S101, PT018  asked for above

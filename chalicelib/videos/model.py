@@ -199,52 +199,52 @@ class Examination:
     playback: Playback | None = None
 
 
-def judge(facts: VideoFacts, playback: Playback | None = None) -> tuple[VideoProblem, ...]:
+def broken_rules(facts: VideoFacts, playback: Playback | None = None) -> tuple[VideoProblem, ...]:
     """Every rule that these facts break, none when the video may be used.
 
     The facts are those of the header; with a `playback` they are held against the truth, and the
-    rules apply to what is true (see `corrected`). What could not be told is a problem too
+    rules apply to what is true (see `with_playback_facts`). What could not be told is a problem too
     wherever a rule needs it. Rules about the picture are left out when there is no picture: one
     plain reason says more than five that follow.
     """
     if facts.index_defect:
-        return (*_size(facts), _index(facts.index_defect))
-    played = _playback(facts, playback) if playback else []
+        return (*_check_size(facts), _index_problem(facts.index_defect))
+    played = _check_playback(facts, playback) if playback else []
     if playback:
-        facts = corrected(facts, playback)
-    problems = [*_size(facts), *_content(facts)]
+        facts = with_playback_facts(facts, playback)
+    problems = [*_check_size(facts), *_check_content(facts)]
     if facts.has_video:
         nominal = playback.nominal_rate if playback else None
-        problems += [*_codec(facts), *_length(facts), *_resolution(facts)]
-        problems += _frame_rate(facts, nominal)
+        problems += [*_check_codec(facts), *_check_length(facts), *_check_resolution(facts)]
+        problems += _check_frame_rate(facts, nominal)
     elif facts.container in CONTAINERS and facts.duration_seconds is not None:
-        problems += _length(facts)
-    if any(problem.code in _UNPLAYED for problem in played):
-        problems = [problem for problem in problems if problem.code not in _UNKNOWN]
+        problems += _check_length(facts)
+    if any(problem.code in _UNPLAYABLE_CODES for problem in played):
+        problems = [problem for problem in problems if problem.code not in _UNKNOWN_FACT_CODES]
     return (*problems, *played)
 
 
-_UNKNOWN = frozenset(
+_UNKNOWN_FACT_CODES = frozenset(
     (
         VideoProblemCode.LENGTH_UNKNOWN,
         VideoProblemCode.FRAME_RATE_UNKNOWN,
         VideoProblemCode.RESOLUTION_UNKNOWN,
     )
 )
-_UNPLAYED = frozenset((VideoProblemCode.TRUNCATED, VideoProblemCode.DOES_NOT_PLAY))
+_UNPLAYABLE_CODES = frozenset((VideoProblemCode.TRUNCATED, VideoProblemCode.DOES_NOT_PLAY))
 
 
-def is_settled(problems: Sequence[VideoProblem]) -> bool:
+def is_verdict_settled(problems: Sequence[VideoProblem]) -> bool:
     """Return whether the problems that a header shows settle the verdict.
 
     Playback may show what a header does not say; and recorders of calls write the size of the
     first picture into the header, which grows while the connection gets better.
     """
-    open_yet = _UNKNOWN | {VideoProblemCode.RESOLUTION_TOO_LOW}
+    open_yet = _UNKNOWN_FACT_CODES | {VideoProblemCode.RESOLUTION_TOO_LOW}
     return not all(problem.code in open_yet for problem in problems)
 
 
-def corrected(facts: VideoFacts, playback: Playback) -> VideoFacts:
+def with_playback_facts(facts: VideoFacts, playback: Playback) -> VideoFacts:
     """Put the truth in the place of what a header says otherwise.
 
     Where both agree the header's word stands, for it is exact where counting is rounded. A file
@@ -254,7 +254,7 @@ def corrected(facts: VideoFacts, playback: Playback) -> VideoFacts:
         return facts
     # A header may count from zero, whenever the first picture comes, and what edits leave out.
     shown = (playback.seconds or 0,)
-    if facts.duration_seconds is None or not _agrees(facts.duration_seconds, shown):
+    if facts.duration_seconds is None or not _is_length_confirmed(facts.duration_seconds, shown):
         facts = replace(facts, duration_seconds=playback.seconds)
     rate = playback.frame_rate
     if rate and not isclose(rate, facts.frame_rate or 0, rel_tol=RATE_AGREEMENT):
@@ -297,7 +297,7 @@ def needs_too_much_work() -> VideoProblem:
 
 def not_examined_in_time() -> VideoProblem:
     """Return the problem of a file that had no verdict in time, for whatever reason."""
-    minutes = int(VERDICT_WITHIN.total_seconds() / 60)
+    minutes = int(VERDICT_TIME_LIMIT.total_seconds() / 60)
     return VideoProblem(
         code=VideoProblemCode.COULD_NOT_BE_EXAMINED,
         message=f"This file could not be examined within {minutes} minutes, perhaps because of "
@@ -321,7 +321,7 @@ def file_not_received() -> VideoProblem:
     )
 
 
-def _agrees(said: float, lengths: Sequence[float]) -> bool:
+def _is_length_confirmed(said: float, lengths: Sequence[float]) -> bool:
     return any(abs(said - length) <= HEADER_DURATION_TOLERANCE_SECONDS for length in lengths)
 
 
@@ -332,14 +332,14 @@ def _false_length(facts: VideoFacts, playback: Playback) -> float | None:
     """
     beside = max(playback.side_lengths, default=0.0)
     for said in (facts.duration_seconds, playback.stated):
-        if said is None or _agrees(said, playback.lengths):
+        if said is None or _is_length_confirmed(said, playback.lengths):
             continue
         if not (playback.seconds or 0) <= said <= beside + HEADER_DURATION_TOLERANCE_SECONDS:
             return said
     return None
 
 
-def _playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
+def _check_playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
     if playback.joined:  # what else is wrong follows from that
         return [
             VideoProblem(
@@ -364,7 +364,7 @@ def _playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
             )
         )
     if playback.overlapping:
-        return [*problems, _index(IndexDefect.DAMAGED)]
+        return [*problems, _index_problem(IndexDefect.DAMAGED)]
     if playback.decoded * 2 < playback.tried or not playback.decoded:
         seen = (
             f"of {playback.tried} pictures looked at, {playback.decoded} could be shown"
@@ -430,7 +430,7 @@ def _playback(facts: VideoFacts, playback: Playback) -> list[VideoProblem]:
     return problems
 
 
-def _index(flaw: IndexDefect) -> VideoProblem:
+def _index_problem(flaw: IndexDefect) -> VideoProblem:
     missing = flaw is IndexDefect.MISSING
     return VideoProblem(
         code=VideoProblemCode.TRUNCATED if missing else VideoProblemCode.DAMAGED,
@@ -445,7 +445,7 @@ def _index(flaw: IndexDefect) -> VideoProblem:
     )
 
 
-def _size(facts: VideoFacts) -> list[VideoProblem]:
+def _check_size(facts: VideoFacts) -> list[VideoProblem]:
     size = facts.size_bytes
     if size < MIN_SIZE_BYTES:
         return [
@@ -472,14 +472,16 @@ def _size(facts: VideoFacts) -> list[VideoProblem]:
     return []
 
 
-def _content(facts: VideoFacts) -> list[VideoProblem]:
+def _check_content(facts: VideoFacts) -> list[VideoProblem]:
     if facts.size_bytes < MIN_SIZE_BYTES:
         return []  # that it is empty says it all
-    wanted = " or ".join(_name(container) for container in CONTAINERS)
+    wanted = " or ".join(_display_name(container) for container in CONTAINERS)
     limit = ", ".join(CONTAINERS)
     container = facts.container
     if container is None or (container not in CONTAINERS and not facts.has_video):
-        seen = f"This {_name(container)} file has no video in it" if container else _UNREADABLE
+        seen = (
+            f"This {_display_name(container)} file has no video in it" if container else _UNREADABLE
+        )
         return [
             VideoProblem(
                 code=VideoProblemCode.NOT_A_VIDEO,
@@ -494,7 +496,7 @@ def _content(facts: VideoFacts) -> list[VideoProblem]:
         problems.append(
             VideoProblem(
                 code=VideoProblemCode.UNSUPPORTED_CONTAINER,
-                message=f"This is a {_name(container)} video; videos here are {wanted}. "
+                message=f"This is a {_display_name(container)} video; videos here are {wanted}. "
                 "Renaming the file is not enough: please export it again.",
                 field="container",
                 actual=container,
@@ -515,15 +517,15 @@ def _content(facts: VideoFacts) -> list[VideoProblem]:
     return problems
 
 
-def _codec(facts: VideoFacts) -> list[VideoProblem]:
+def _check_codec(facts: VideoFacts) -> list[VideoProblem]:
     if facts.codec in CODECS:
         return []
-    seen = _name(facts.codec) if facts.codec else "an unknown format"
+    seen = _display_name(facts.codec) if facts.codec else "an unknown format"
     return [
         VideoProblem(
             code=VideoProblemCode.UNSUPPORTED_CODEC,
             message=f"The picture is encoded as {seen}; TikTok takes "
-            f"{', '.join(_name(codec) for codec in CODECS)}.",
+            f"{', '.join(_display_name(codec) for codec in CODECS)}.",
             field="codec",
             actual=facts.codec,
             limit=", ".join(CODECS),
@@ -531,7 +533,7 @@ def _codec(facts: VideoFacts) -> list[VideoProblem]:
     ]
 
 
-def _length(facts: VideoFacts) -> list[VideoProblem]:
+def _check_length(facts: VideoFacts) -> list[VideoProblem]:
     seconds = facts.duration_seconds
     allowed = f"TikTok videos here can be {_clock(MIN_SECONDS)} to {_clock(MAX_SECONDS)}."
     if seconds is None:
@@ -552,7 +554,7 @@ def _length(facts: VideoFacts) -> list[VideoProblem]:
     ]
 
 
-def _resolution(facts: VideoFacts) -> list[VideoProblem]:
+def _check_resolution(facts: VideoFacts) -> list[VideoProblem]:
     if facts.width is None or facts.height is None:
         return [
             VideoProblem(
@@ -592,7 +594,7 @@ def _resolution(facts: VideoFacts) -> list[VideoProblem]:
     return problems
 
 
-def _frame_rate(facts: VideoFacts, nominal: float | None) -> list[VideoProblem]:
+def _check_frame_rate(facts: VideoFacts, nominal: float | None) -> list[VideoProblem]:
     """Judge the average rate. It may be low where only nothing moved, as in a screen recording."""
     rate = facts.frame_rate
     allowed = f"TikTok takes {MIN_FRAME_RATE:g} to {MAX_FRAME_RATE:g} frames per second."
@@ -612,7 +614,7 @@ def _frame_rate(facts: VideoFacts, nominal: float | None) -> list[VideoProblem]:
 
 _UNREADABLE = "This file is not a video that can be read"
 
-_NAMES = {
+_FORMAT_NAMES = {
     "mp4": "MP4",
     "webm": "WebM",
     "mov": "QuickTime",
@@ -623,8 +625,8 @@ _NAMES = {
 }
 
 
-def _name(format_name: str) -> str:
-    return _NAMES.get(format_name, format_name.upper())
+def _display_name(format_name: str) -> str:
+    return _FORMAT_NAMES.get(format_name, format_name.upper())
 
 
 def _clock(seconds: float) -> str:
@@ -668,7 +670,7 @@ the credentials of a function's role, which end it too."""
 ARRIVAL_GRACE = timedelta(minutes=5)
 """A post begun in the form's last second still has to arrive and be announced."""
 
-TRIES = 3
+MAX_TRIES = 3
 """How often an examination of one file is begun."""
 
 TRY_LIFETIME = timedelta(seconds=125)
@@ -677,22 +679,23 @@ TRY_LIFETIME = timedelta(seconds=125)
 EXAMINATION_RETRY_DELAY = timedelta(seconds=20)
 """How soon after one that failed the next examination is due; the sweep starts it."""
 
-LOOK_AGAIN = timedelta(minutes=4)
+RECHECK_DELAY = timedelta(minutes=4)
 """When the sweep looks at an upload that did not move on by itself: above `TRY_LIFETIME`, so that
 no validation is under way then, before or after a verdict."""
 
-VERDICT_WITHIN = timedelta(minutes=5)
+VERDICT_TIME_LIMIT = timedelta(minutes=5)
 """How long an upload may be `validating` (product rule)."""
 
 GIVEN_UP_AFTER = timedelta(seconds=225)
 """After this a validation without a verdict is given up, counted from its beginning: the sweep,
-which runs every minute, finds it before `VERDICT_WITHIN` is over."""
+which runs every minute, finds it before `VERDICT_TIME_LIMIT` is over."""
 
 
-def content_of(video_key: str) -> str:
+def content_id_of(video_key: str) -> str:
     """Return what names the bytes of a video: equal for equal bytes, whatever upload they came by.
 
-    It is the ETag that `Upload.key_for` ends a key with: MD5, as forms post a file in one part.
+    It is the ETag that `Upload.video_key_for` ends a key with: an MD5, as forms post a file in one
+    part.
     """
     return video_key.rpartition("/")[2]
 
@@ -746,7 +749,7 @@ class Upload:
     def incoming_key(self) -> str:
         return incoming_key(self.program_id, self.upload_id)
 
-    def key_for(self, etag: str) -> str:
+    def video_key_for(self, etag: str) -> str:
         """Name the place for the bytes of this ETag: other bytes can never come to lie there."""
         return f"videos/{self.program_id}/{self.upload_id}/{etag.strip('"')}"
 

@@ -50,8 +50,8 @@ _SEGMENT_BYTES = 12
 
 _MAX_INDEX_BYTES = 8 * 1024 * 1024
 _HEAD, _LARGE_HEAD = 8, 16
-_OPENED = frozenset((b"trak", b"mdia", b"minf", b"stbl", b"edts"))
-_ENTRIES = {  # box -> where the number of entries stands in its content, bytes of an entry
+_CONTAINER_BOXES = frozenset((b"trak", b"mdia", b"minf", b"stbl", b"edts"))
+_ENTRY_LAYOUTS = {  # box -> where the number of entries stands in its content, bytes of an entry
     b"stts": (4, 8),
     b"ctts": (4, 8),
     b"stss": (4, 4),
@@ -66,13 +66,19 @@ _DESCRIPTION_HEAD, _PICTURE_HEAD = 16, 78
 # QuickTime's, told from picture data by its length of less than 64 KB. Each has a search of its
 # own that begins with a byte or a word: one for all of them takes ten times as long.
 _TAG_NAMES = (b"mdta", b"loci")
-_TAGS = (
+_TAG_PATTERNS = (
     re.compile(rb"----.{4}mean", re.DOTALL),
     re.compile(rb"\xa9(?<=\0\0..\xa9)[A-Za-z0-9]{3}", re.DOTALL),
 )
-_PASSED_OVER = (b"mdat", b"free")
-_POINTING = (b"sidx", b"tfra")  # boxes that name places of fragments, which readers seek to
-_HIDDEN_INDEX = (b"mvhd", b"cmov")  # at the beginning of free space readers take it for an index
+_SKIPPED_BOXES = (b"mdat", b"free")
+_SEGMENT_INDEX_BOXES = (
+    b"sidx",
+    b"tfra",
+)  # boxes that name places of fragments, which readers seek to
+_COMPRESSED_INDEX_BOXES = (
+    b"mvhd",
+    b"cmov",
+)  # at the beginning of free space readers take it for an index
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,7 @@ def read_index(file: SeekableFile, size_bytes: int) -> IndexReading:
     for _ in range(MAX_BOXES):
         file.seek(at)
         head = file.read(_LARGE_HEAD) or b""
-        kind, (length, begin) = head[4:8], _length(head, size_bytes - at)
+        kind, (length, begin) = head[4:8], _box_length(head, size_bytes - at)
         if len(head) < _HEAD or length < begin or (at == 0 and kind != b"ftyp"):
             return IndexReading()
         if kind == b"moov":
@@ -143,7 +149,7 @@ def read_index(file: SeekableFile, size_bytes: int) -> IndexReading:
                 return IndexReading(IndexDefect.MISSING)
             file.seek(at + begin)
             wanted = min(length - begin, INDEX_BYTES)
-            return _reading_of(file.read(wanted) or b"", whole=wanted == length - begin)
+            return _read_index_boxes(file.read(wanted) or b"", whole=wanted == length - begin)
         media = media or kind == b"mdat"
         at += length
         if at >= size_bytes:
@@ -159,7 +165,7 @@ def read_movie(file: IO[bytes], size_bytes: int) -> Movie:
             break
         file.seek(at)
         head = file.read(_LARGE_HEAD)
-        length, begin = _length(head, size_bytes - at)
+        length, begin = _box_length(head, size_bytes - at)
         if len(head) < _HEAD or length < begin:
             break
         if head[4:8] == b"ftyp":
@@ -175,23 +181,23 @@ def read_movie(file: IO[bytes], size_bytes: int) -> Movie:
     return Movie(movie.tracks, movie.fragmented, files)
 
 
-def is_excessive(file: IO[bytes], size_bytes: int) -> bool:
+def has_too_many_boxes(file: IO[bytes], size_bytes: int) -> bool:
     """Return whether a file has more of the boxes that keep readers busy than any encoder writes.
 
     Readers put each in a list that they go through for the next one. Their names are counted
     wherever they stand, for there is no end of boxes that may hold them; only what readers pass
     over is left out, and that is most of a file: searching all of it takes longer than decoding.
     """
-    counted = _CountedNames()
-    for start, end in _without_media(file, size_bytes):
+    counted = _BoxNameCounts()
+    for start, end in _stretches_without_media(file, size_bytes):
         counted.add(file, start, end)
     if counted.points_elsewhere:
-        counted = _CountedNames()
+        counted = _BoxNameCounts()
         counted.add(file, 0, size_bytes)
     return counted.are_excessive
 
 
-def _without_media(file: IO[bytes], size_bytes: int) -> Iterator[tuple[int, int]]:
+def _stretches_without_media(file: IO[bytes], size_bytes: int) -> Iterator[tuple[int, int]]:
     """Yield the stretches of a file in which readers look for boxes.
 
     Media and free space at the top level are passed over by their lengths, whatever they hold.
@@ -202,11 +208,11 @@ def _without_media(file: IO[bytes], size_bytes: int) -> Iterator[tuple[int, int]
             break
         file.seek(at)
         start = file.read(_LARGE_HEAD + _OVERLAP)
-        length, head = _length(start, size_bytes - at)
+        length, head = _box_length(start, size_bytes - at)
         if length < head:
             break
-        hides = any(name in start[head:] for name in _HIDDEN_INDEX)
-        if start[4:8] in _PASSED_OVER and length > _PIECE_BYTES and not hides:
+        hides = any(name in start[head:] for name in _COMPRESSED_INDEX_BOXES)
+        if start[4:8] in _SKIPPED_BOXES and length > _PIECE_BYTES and not hides:
             yield begin, at + head
             begin = at + length
         at += length
@@ -215,7 +221,7 @@ def _without_media(file: IO[bytes], size_bytes: int) -> Iterator[tuple[int, int]
 
 
 @dataclass(slots=True)
-class _CountedNames:
+class _BoxNameCounts:
     """How often the names of boxes stand in stretches of a file."""
 
     protections: int = 0
@@ -248,9 +254,11 @@ class _CountedNames:
         self.fragmented_tracks += piece.count(b"trex", 0, until)
         self.fragments += piece.count(b"moof", 0, until)
         self.tags += sum(piece.count(name, 0, until) for name in _TAG_NAMES)
-        for tag in _TAGS:
+        for tag in _TAG_PATTERNS:
             self.tags += sum(found.start() < wanted for found in tag.finditer(piece))
-        self.points_elsewhere |= any(piece.find(name, 0, until) >= 0 for name in _POINTING)
+        self.points_elsewhere |= any(
+            piece.find(name, 0, until) >= 0 for name in _SEGMENT_INDEX_BOXES
+        )
         name = piece.find(b"sidx", 0, until)
         while name >= 0:
             self.indexed_segments += _indexed_segments(piece, name)
@@ -266,7 +274,7 @@ def _indexed_segments(piece: bytes, name: int) -> int:
     return count if length in (0, 1) or length >= count * _SEGMENT_BYTES else 0
 
 
-def _length(head: bytes, left: int) -> tuple[int, int]:
+def _box_length(head: bytes, left: int) -> tuple[int, int]:
     """Length of a box and of its head: 0 stands for all that is left, 1 for a longer number."""
     length = int.from_bytes(head[:4])
     if length == 1:
@@ -274,7 +282,7 @@ def _length(head: bytes, left: int) -> tuple[int, int]:
     return length or left, _HEAD
 
 
-def _reading_of(index: bytes, *, whole: bool) -> IndexReading:
+def _read_index_boxes(index: bytes, *, whole: bool) -> IndexReading:
     tracks, fragmented, is_open = 0, False, False
     movie_scale, edits, headed = 1, b"", False
     for kind, begin, end in _boxes(index):
@@ -286,15 +294,15 @@ def _reading_of(index: bytes, *, whole: bool) -> IndexReading:
         elif kind == b"elst":
             edits = index[begin:end]
         elif kind == b"mdhd":
-            is_open = is_open or _outlasts(edits, movie_scale, index[begin:end])
+            is_open = is_open or _edit_outlasts_media(edits, movie_scale, index[begin:end])
         fragmented = fragmented or kind == b"mvex"
-        is_open = is_open or (kind == b"elst" and _is_late(index[begin:end]))
-        is_open = is_open or (kind == b"tkhd" and _is_endless(index[begin:end]))
+        is_open = is_open or (kind == b"elst" and _starts_with_gap(index[begin:end]))
+        is_open = is_open or (kind == b"tkhd" and _has_unknown_length(index[begin:end]))
         tracks += kind == b"trak"
         if tracks > MAX_TRACKS:
             return IndexReading(IndexDefect.DAMAGED)
-        if kind in _ENTRIES:
-            at, width = _ENTRIES[kind]
+        if kind in _ENTRY_LAYOUTS:
+            at, width = _ENTRY_LAYOUTS[kind]
             number = index[begin + at : begin + at + 4]
             room = end - begin - at - 4
             # A number that is cut off has four bytes no more: nothing to hold the room against.
@@ -305,12 +313,12 @@ def _reading_of(index: bytes, *, whole: bool) -> IndexReading:
     return IndexReading(fragmented=fragmented, length_is_open=is_open)
 
 
-def _is_late(edits: bytes) -> bool:
+def _starts_with_gap(edits: bytes) -> bool:
     _, media, _ = next(_edits(edits), (0, 0, False))
     return media < 0
 
 
-def _outlasts(edits: bytes, movie_scale: int, media: bytes) -> bool:
+def _edit_outlasts_media(edits: bytes, movie_scale: int, media: bytes) -> bool:
     """Return whether an edit goes on after the media, whose header follows it."""
     scale = _scale(media)
     end = _duration(media) / scale
@@ -320,7 +328,7 @@ def _outlasts(edits: bytes, movie_scale: int, media: bytes) -> bool:
     )
 
 
-def _is_endless(header: bytes) -> bool:
+def _has_unknown_length(header: bytes) -> bool:
     """Return whether a track's header says that nobody knows how long it is."""
     start, width = (28, 8) if header[:1] == b"\1" else (20, 4)
     return header[start : start + width] == b"\xff" * width
@@ -415,9 +423,9 @@ def _boxes(index: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kinds with where their content begins and should end, those that hold others opened."""
     at = 0
     while at + _HEAD <= len(index):
-        length, head = _length(index[at : at + _LARGE_HEAD], len(index) - at)
+        length, head = _box_length(index[at : at + _LARGE_HEAD], len(index) - at)
         if length < head:
             return
         kind = index[at + 4 : at + 8]
         yield kind, at + head, at + length
-        at += head if kind in _OPENED else length
+        at += head if kind in _CONTAINER_BOXES else length

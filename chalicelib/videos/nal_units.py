@@ -6,11 +6,11 @@ CHROMA_444 = 3
 """`chroma_format_idc` of pictures with as much colour as brightness (4:4:4)."""
 
 
-class Unreadable(Exception):
+class UnreadableBits(Exception):
     """Cut off, absurd, or of an extension that is not known here."""
 
 
-class Bits:
+class BitReader:
     """Reads numbers of bits, the first first."""
 
     def __init__(self, data: bytes) -> None:
@@ -20,7 +20,7 @@ class Bits:
 
     def read(self, count: int) -> int:
         if self.at + count > self._length:
-            raise Unreadable
+            raise UnreadableBits
         self.at += count
         return self._value >> (self._length - self.at) & ((1 << count) - 1)
 
@@ -33,7 +33,7 @@ class Bits:
         while not self.read(1):
             zeros += 1
             if zeros > 31:  # noqa: PLR2004  longer ones are in no stream
-                raise Unreadable
+                raise UnreadableBits
         return (1 << zeros) - 1 + self.read(zeros)
 
     def signed(self) -> int:
@@ -41,11 +41,11 @@ class Bits:
         number = self.unsigned()
         return (number + 1) // 2 if number % 2 else -(number // 2)
 
-    def most(self, limit: int) -> int:
+    def unsigned_up_to(self, limit: int) -> int:
         """Read an unsigned number that no decoder takes above a limit."""
         value = self.unsigned()
         if value > limit:
-            raise Unreadable
+            raise UnreadableBits
         return value
 
     def slice(self, begin: int, end: int) -> tuple[int, int]:
@@ -54,7 +54,7 @@ class Bits:
         return self._value >> (self._length - end) & ((1 << length) - 1), length
 
 
-def units_of(sample: bytes, width: int) -> Iterator[tuple[int, int]]:
+def nal_unit_ranges(sample: bytes, width: int) -> Iterator[tuple[int, int]]:
     """Yield where NAL units begin and end as far as they fit, with lengths of `width` bytes."""
     at = 0
     while at + width < len(sample):

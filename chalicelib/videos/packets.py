@@ -14,7 +14,7 @@ from functools import partial
 from typing import IO, Protocol
 
 from chalicelib.foundation.values import dataclass
-from chalicelib.videos.nal_units import units_of
+from chalicelib.videos.nal_units import nal_unit_ranges
 
 ZERO_RUN = bytes(32)
 """Longer than any in compressed pictures but for padding at a packet's end."""
@@ -26,8 +26,8 @@ once stay far below."""
 MAX_PACKET_BYTES = 8 * 1024 * 1024
 """Bytes examined of one packet at most; key frames of 4096 pixels have up to 2 MB."""
 
-_WIDTHS = (4, 2, 1)  # of a NAL unit's length, the usual one first
-_FORBIDDEN = 0x80  # a bit that is never set in a NAL unit
+_NAL_LENGTH_WIDTHS = (4, 2, 1)  # of a NAL unit's length, the usual one first
+_FORBIDDEN_BIT = 0x80  # a bit that is never set in a NAL unit
 _ENOUGH, _ENOUGH_BYTES = 50, 4 * 1024 * 1024
 _SAME_STRETCH = 12
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
@@ -77,30 +77,34 @@ def check_packets(
     `reach` is where the last byte of any packet, sound included, was found to end.
     """
     matroska = is_matroska(file)
-    cut = _segment_cut(file, size_bytes) if matroska else _box_cut(file, size_bytes, reach)
+    cut = (
+        _is_segment_cut(file, size_bytes)
+        if matroska
+        else _is_media_box_cut(file, size_bytes, reach)
+    )
     if sum(packet.size for packet in packets) > MAX_OVERLAP * size_bytes:
         return PacketReport(cut_short=cut, overlapping=True)
-    places = [_place(packet, size_bytes, matroska=matroska) for packet in packets]
-    odd = _ODD.get(codec, _nothing_odd)
-    width = _width(file, places) if odd is _odd_units else 0
+    places = [_packet_range(packet, size_bytes, matroska=matroska) for packet in packets]
+    odd = _ODDNESS_CHECKS.get(codec, _is_empty)
+    width = _guess_nal_length_width(file, places) if odd is _is_odd_nal_units else 0
     if width:
-        odd = partial(_odd_units, width=width)
+        odd = partial(_is_odd_nal_units, width=width)
     suspects, broken, hollow = list[int](), list[int](), list[int]()
     for number, place in enumerate(places):
         if place is None:
             continue
-        data = _read(file, place)
-        is_odd, is_hollow = odd(data), _hollow(data)
+        data = _read_packet(file, place)
+        is_odd, is_hollow = odd(data), _has_zero_run(data)
         if is_odd or is_hollow:
             suspects.append(number)
         if is_odd:
             broken.append(number)
-        elif is_hollow and width and _hollow_units(data, width):
+        elif is_hollow and width and _has_zero_run_in_units(data, width):
             hollow.append(number)
-    return PacketReport(_firsts(suspects), tuple(broken), tuple(hollow), cut)
+    return PacketReport(_first_of_stretches(suspects), tuple(broken), tuple(hollow), cut)
 
 
-def _place(packet: PlacedPacket, size_bytes: int, *, matroska: bool) -> range | None:
+def _packet_range(packet: PlacedPacket, size_bytes: int, *, matroska: bool) -> range | None:
     """Return where a packet's own bytes are, None if that cannot be told or they are not all there.
 
     In a WebM the position is that of the block around it.
@@ -113,39 +117,39 @@ def _place(packet: PlacedPacket, size_bytes: int, *, matroska: bool) -> range | 
     return range(start, start + packet.size) if start + packet.size <= size_bytes else None
 
 
-def _read(file: IO[bytes], place: range) -> bytes:
+def _read_packet(file: IO[bytes], place: range) -> bytes:
     file.seek(place.start)
     return file.read(min(len(place), MAX_PACKET_BYTES))
 
 
-def _width(file: IO[bytes], places: Sequence[range | None]) -> int:
+def _guess_nal_length_width(file: IO[bytes], places: Sequence[range | None]) -> int:
     """Return how many bytes a NAL unit's length takes: that which fits most of some packets."""
-    fits = dict.fromkeys(_WIDTHS, 0)
-    for data in _some(file, places):
-        for width in _WIDTHS:
-            fits[width] += not _odd_units(data, width)
-    return max(_WIDTHS, key=fits.__getitem__)
+    fits = dict.fromkeys(_NAL_LENGTH_WIDTHS, 0)
+    for data in _read_some_packets(file, places):
+        for width in _NAL_LENGTH_WIDTHS:
+            fits[width] += not _is_odd_nal_units(data, width)
+    return max(_NAL_LENGTH_WIDTHS, key=fits.__getitem__)
 
 
-def _some(file: IO[bytes], places: Sequence[range | None]) -> Iterator[bytes]:
+def _read_some_packets(file: IO[bytes], places: Sequence[range | None]) -> Iterator[bytes]:
     left = _ENOUGH_BYTES
     for place in places[:_ENOUGH]:
         if place and len(place) <= left:
             left -= len(place)
-            yield _read(file, place)
+            yield _read_packet(file, place)
 
 
-def _odd_units(data: bytes, width: int = 4) -> bool:
+def _is_odd_nal_units(data: bytes, width: int = 4) -> bool:
     at = 0
     while at + width < len(data):
         length = int.from_bytes(data[at : at + width])
-        if not length or data[at + width] & _FORBIDDEN:
+        if not length or data[at + width] & _FORBIDDEN_BIT:
             return True
         at += width + length
     return at != len(data) and len(data) < MAX_PACKET_BYTES
 
 
-def _odd_vp8(data: bytes) -> bool:
+def _is_odd_vp8(data: bytes) -> bool:
     if len(data) < 3:  # noqa: PLR2004  the frame tag; an empty frame repeats the one before
         return False
     tag = int.from_bytes(data[:3], "little")
@@ -153,34 +157,36 @@ def _odd_vp8(data: bytes) -> bool:
     return first_partition > len(data) or not (inter or data[3:6] == b"\x9d\x01\x2a")
 
 
-def _odd_vp9(data: bytes) -> bool:
+def _is_odd_vp9(data: bytes) -> bool:
     return data[0] & 0xC0 != _VP9_MARKER
 
 
-def _nothing_odd(data: bytes) -> bool:
+def _is_empty(data: bytes) -> bool:
     return not data
 
 
-def _hollow(data: bytes) -> bool:
+def _has_zero_run(data: bytes) -> bool:
     """Report a long run of zeros inside; padding at a packet's end is common."""
     at = data.find(ZERO_RUN)
     return at >= 0 and bool(data[at:].rstrip(b"\0"))
 
 
-def _hollow_units(data: bytes, width: int) -> bool:
+def _has_zero_run_in_units(data: bytes, width: int) -> bool:
     """Report zeros within a NAL unit, where none are: at its end they may fill it up."""
-    return any(ZERO_RUN in data[start:end].rstrip(b"\0") for start, end in units_of(data, width))
+    return any(
+        ZERO_RUN in data[start:end].rstrip(b"\0") for start, end in nal_unit_ranges(data, width)
+    )
 
 
-_ODD: dict[str, Callable[..., bool]] = {
-    "h264": _odd_units,
-    "hevc": _odd_units,
-    "vp8": _odd_vp8,
-    "vp9": _odd_vp9,
+_ODDNESS_CHECKS: dict[str, Callable[..., bool]] = {
+    "h264": _is_odd_nal_units,
+    "hevc": _is_odd_nal_units,
+    "vp8": _is_odd_vp8,
+    "vp9": _is_odd_vp9,
 }
 
 
-def _firsts(numbers: Sequence[int]) -> tuple[int, ...]:
+def _first_of_stretches(numbers: Sequence[int]) -> tuple[int, ...]:
     return tuple(
         number
         for number, before in zip(numbers, (None, *numbers), strict=False)
@@ -188,7 +194,7 @@ def _firsts(numbers: Sequence[int]) -> tuple[int, ...]:
     )
 
 
-def _box_cut(file: IO[bytes], size_bytes: int, reach: int) -> bool:
+def _is_media_box_cut(file: IO[bytes], size_bytes: int, reach: int) -> bool:
     """Report whether a box with media goes beyond the end, and the last packet with it.
 
     A length that was never filled in, or bytes after the end, take nothing away.
@@ -210,7 +216,7 @@ def _box_cut(file: IO[bytes], size_bytes: int, reach: int) -> bool:
     return False
 
 
-def _segment_cut(file: IO[bytes], size_bytes: int) -> bool:
+def _is_segment_cut(file: IO[bytes], size_bytes: int) -> bool:
     """Report whether a WebM's one segment says that it goes on beyond the end."""
     file.seek(0)
     content = file.read(_HEAD_BYTES)

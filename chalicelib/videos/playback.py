@@ -52,13 +52,13 @@ The data are ffprobe's own, of which this process's growth since the beginning o
 output to come are taken off: with the interpreter (26 to 37 MB) and the program's code all of it
 stays below 128 MB, whatever the file is."""
 
-_LEAST_DATA_BYTES = 16 * 1024 * 1024
+_MIN_DATA_BYTES = 16 * 1024 * 1024
 _LISTED_BYTES = 12 * 1024 * 1024  # kept free for ffprobe's list
 _DECODED_BYTES = 400  # of what is printed of a packet and its picture, kept and read
 
 _PROGRAM_BYTES = 10 * 1024 * 1024
 _KEPT_PER_PIXEL = 0.7  # bytes of motion and modes that a decoder keeps of each picture
-_MOST_HELD = 17  # pictures: sixteen to lean on, and the one being decoded
+_MAX_HELD_PICTURES = 17  # pictures: sixteen to lean on, and the one being decoded
 _PAGE_BYTES = resource.getpagesize()
 
 SAMPLE_PACKETS = 24
@@ -71,10 +71,10 @@ frame; where those are further apart than that, the rest is looked at by structu
 CONFIRMED_PIXELS = 2 * DECODED_PIXELS
 """How much may be decoded to confirm damage: a minute of 540p at 30 frames per second."""
 
-SIZED_KEYS = 60
+MAX_SIZED_KEY_FRAMES = 60
 """Key frames whose size is checked: one in each second of a minute."""
 
-SUSPECTS = 4
+MAX_SUSPECTS = 4
 """How many odd-looking places are decoded."""
 
 MAX_UNDECODED_FRAMES = 8
@@ -90,35 +90,37 @@ media end, and so long is the video. Where more was promised, media may have bee
 _FASTEST_SHARE = 0.25
 """The nominal frame rate is the one at which this share of the pictures follow each other."""
 
-_LOCKED = (
+_SANDBOX_OPTIONS = (
     *("-v", "error", "-protocol_whitelist", "file"),
     *("-format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"),
 )
-_WITHOUT_EDITS = ("-ignore_editlist", "1")
-_DECODING = (
+_IGNORE_EDITS_OPTIONS = ("-ignore_editlist", "1")
+_DECODING_OPTIONS = (
     # Pictures that refresh slowly (intra refresh) are shown by players from the first on.
     *("-threads", "1", "-skip_loop_filter", "all", "-flags", "+output_corrupt"),
 )
-_SAMPLES = {"420": 1.5, "422": 2.0, "gray": 1.0}
+_BYTES_PER_PIXEL = {"420": 1.5, "422": 2.0, "gray": 1.0}
 """Samples per pixel in ffprobe's pixel formats; three in all others."""
 
-_SAME_TIME = 0.0005  # seconds
+_SAME_TIME_SECONDS = 0.0005  # seconds
 _FIRST_SEEK_SECONDS = 0.002  # times are printed rounded, and seeking goes backwards
 _FFPROBE_CODECS = {"h265": "hevc"}
 _DECODABLE = frozenset(_FFPROBE_CODECS.get(codec, codec) for codec in CODECS)
 _NO_CODEC = b"?"  # the name of no codec of a WebM
 _WEBVTT, _PLAIN_TEXT = b"D_WEBVTT", b"S_TEXT/UTF8"
-_FREE = b"free"  # box of an MP4 that is skipped
+_FREE_BOX = b"free"  # box of an MP4 that is skipped
 
 # The words of the two demuxers about files that end too early.
-_CUT_SHORT = re.compile(rb"partial file|File ended prematurely|ended prematurely")
+_CUT_SHORT_PATTERN = re.compile(rb"partial file|File ended prematurely|ended prematurely")
 
 # A container that cannot be read, whatever it holds: no player opens it.
-_CONTAINER_BROKEN = re.compile(rb"\[(?:mov,mp4|matroska,webm)[^\]]* @ |^file:\S+: ", re.MULTILINE)
+_CONTAINER_BROKEN_PATTERN = re.compile(
+    rb"\[(?:mov,mp4|matroska,webm)[^\]]* @ |^file:\S+: ", re.MULTILINE
+)
 
 # What decoders say of pictures that are not as they were made. Only such words count: sound
 # files of careless makers, and any file entered in the middle, make ffprobe complain too.
-_DAMAGE = re.compile(
+_DAMAGE_PATTERN = re.compile(
     rb"error while decoding|concealing|Invalid NAL unit|decode_slice_header error|no frame!"
     rb"|Error splitting|missing picture|non-existing [PS]PS|PPS id out of range|cabac decode"
     rb"|top block unavailable|left block unavailable|out of range intra"
@@ -132,11 +134,11 @@ _DAMAGE = re.compile(
     rb"|Duplicate POC|Error parsing|Slice address .* out of|Skipping invalid undecodable NALU"
 )
 # What ffprobe says of a sound whose description is damaged, not only foreign to it.
-_IMPOSSIBLE_SOUND = re.compile(
+_IMPOSSIBLE_SOUND_PATTERN = re.compile(
     rb"Too many channels|Invalid (?:sample rate|block align|channel count): "
     rb"|Zero channel count specified|Error parsing Ogg extradata"
 )
-_NO_MEMORY = re.compile(rb"Cannot allocate memory|get_buffer\(\) failed")
+_NO_MEMORY_PATTERN = re.compile(rb"Cannot allocate memory|get_buffer\(\) failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +187,10 @@ def examine_playback(
     `CannotExamine` if ffprobe crashes, takes too long or is not there, `LimitExceeded` if the
     file needs more than its limits.
     """
-    return _SecondLook(ffprobe, file, size_bytes, limits).playback()
+    return _PlaybackExamination(ffprobe, file, size_bytes, limits).playback()
 
 
-class _SecondLook:
+class _PlaybackExamination:
     def __init__(self, ffprobe: str, file: IO[bytes], size_bytes: int, limits: Limits) -> None:
         self._ffprobe = ffprobe
         self._file = file
@@ -211,7 +213,7 @@ class _SecondLook:
             if self._matroska
             else self._movie.files > 1 and not self._movie.fragmented
         )
-        listing, truncated = self._list()
+        listing, truncated = self._list_packets()
         index, video = main_picture(listing)
         tracks = self._tracks_by_stream(listing)
         edits = {number: track.edits for number, track in tracks.items()}
@@ -219,7 +221,7 @@ class _SecondLook:
             extend_last_frame(video, tracks[index].last_seconds, tracks[index].stated_seconds)
         hide_packets_outside_edits(video, edits.get(index, ()))
         report = packets.check_packets(
-            self._file, self._size_bytes, video.codec, video.packets, _reach(listing)
+            self._file, self._size_bytes, video.codec, video.packets, _end_of_packets(listing)
         )
         truncated = truncated or report.cut_short
         shown = sorted({packet.time for packet in video.packets if packet.shown})
@@ -231,8 +233,8 @@ class _SecondLook:
             )
         decoded = self._decode(index, video, report, tracks.get(index))
         picture, whole, lengths = _lengths(listing, index, edits)
-        sizes = self._sizes(index, video, decoded)
-        width, height = usual_size(sizes)
+        sizes = self._picture_sizes(index, video, decoded)
+        width, height = most_common_size(sizes)
         return Playback(
             frames=len(shown),
             tried=decoded.tried,
@@ -241,7 +243,7 @@ class _SecondLook:
             lengths=lengths,
             side_lengths=_side_lengths(listing, index),
             frame_rate=_average_rate(shown),
-            nominal_rate=nominal_rate_of(shown),
+            nominal_rate=nominal_frame_rate(shown),
             width=width or None,
             height=height or None,
             truncated=truncated,
@@ -252,7 +254,7 @@ class _SecondLook:
             sound_damaged=self._sound_damaged,
         )
 
-    def _list(self) -> tuple[Listing, bool]:
+    def _list_packets(self) -> tuple[Listing, bool]:
         """List all packets, and tell whether the demuxer misses the file's end.
 
         ffprobe lists nothing at all of a file with a sound that it cannot open, and says nothing of
@@ -261,24 +263,24 @@ class _SecondLook:
         """
         if self._matroska:
             self._rename_codecs(_WEBVTT, _PLAIN_TEXT, without=(webm.PICTURE, webm.SOUND))
-        ran = self._run("-show_entries", ffprobe_output.LISTED)
+        ran = self._run_ffprobe("-show_entries", ffprobe_output.LISTING_ENTRIES)
         listing = ffprobe_output.read_listing(ran.output)
         if ran.code and not listing.streams and not _is_broken(ran.errors):
-            self._sound_damaged = bool(_IMPOSSIBLE_SOUND.search(ran.errors))
-            self._hide_all_but_pictures()
-            ran = self._run("-show_entries", ffprobe_output.LISTED)
+            self._sound_damaged = bool(_IMPOSSIBLE_SOUND_PATTERN.search(ran.errors))
+            self._hide_non_picture_tracks()
+            ran = self._run_ffprobe("-show_entries", ffprobe_output.LISTING_ENTRIES)
             listing = ffprobe_output.read_listing(ran.output)
-        if not listing.streams and _NO_MEMORY.search(ran.errors):
+        if not listing.streams and _NO_MEMORY_PATTERN.search(ran.errors):
             raise LimitExceeded("ffprobe needs more memory for listing than it may have")
-        return listing, bool(_CUT_SHORT.search(ran.errors))
+        return listing, bool(_CUT_SHORT_PATTERN.search(ran.errors))
 
-    def _hide_all_but_pictures(self) -> None:
+    def _hide_non_picture_tracks(self) -> None:
         if self._matroska:
             self._rename_codecs(b"", _NO_CODEC, without=(webm.PICTURE,))
             return
         for track in self._movie.tracks:
             if track.handler != b"vide":
-                self._overwrite(track.kind_at, _FREE)
+                self._overwrite(track.kind_at, _FREE_BOX)
 
     def _rename_codecs(self, beginning: bytes, name: bytes, *, without: Collection[int]) -> None:
         """Rename codecs of a WebM whose names begin in a way, of all types of tracks but some."""
@@ -320,23 +322,25 @@ class _SecondLook:
         decoded = self._decode_samples(index, video, windows)
         # A decoder without memory may leave pictures out and say nothing.
         silent = decoded.came < decoded.tried and not decoded.complaints
-        large = self._picture_count(video) < _MOST_HELD
+        large = self._pictures_within_memory(video) < _MAX_HELD_PICTURES
         if large and (decoded.memory_lacked or silent):
-            return self._decode_little(index, video, report, track)
+            return self._decode_within_memory(index, video, report, track)
         if decoded.doubtful:
             whole = range(min(len(video.packets), CONFIRMED_PIXELS // max(video.pixels, 1)))
-            confirming = [whole] if len(whole) == len(video.packets) else _widened(video, windows)
+            confirming = (
+                [whole] if len(whole) == len(video.packets) else _widen_samples(video, windows)
+            )
             try:
                 confirmed = self._decode_samples(index, video, confirming)
             except CannotExamine:
                 return decoded
             if large and confirmed.memory_lacked:
-                return self._decode_little(index, video, report, track)
+                return self._decode_within_memory(index, video, report, track)
             if confirmed.tried:
                 return confirmed
         return decoded
 
-    def _decode_little(
+    def _decode_within_memory(
         self,
         index: int | None,
         video: Stream,
@@ -349,26 +353,26 @@ class _SecondLook:
         frame names. Key frames that name some are made to stand alone in the scratch copy, which
         leaves nothing to follow them. Leaves out those that cannot, if they do not fit.
         """
-        most = self._picture_count(video)
-        windows = choose_few(video.packets, report.suspects, most)
-        alone, unsure = self._not_alone(video, track, windows)
+        most = self._pictures_within_memory(video)
+        windows = choose_short_samples(video.packets, report.suspects, most)
+        alone, unsure = self._dependent_key_frames(video, track, windows)
         parts = []
         together = [window for window in windows if window.start not in alone | unsure]
         if together:
             parts.append(self._decode_samples(index, video, together))
             if parts[0].came < parts[0].tried or parts[0].memory_lacked:
-                parts[0] = self._decode_samples(index, video, _only_first(together))
+                parts[0] = self._decode_samples(index, video, _first_packets(together))
         if unsure:
             rest = [window for window in windows if window.start in unsure]
-            tried = self._decode_samples(index, video, _only_first(rest))
+            tried = self._decode_samples(index, video, _first_packets(rest))
             parts += [tried] if tried.came == tried.tried else []
         if alone:
             if video.codec == "h264" and track:
-                configuration = avc.without_references(track.configuration)
+                configuration = avc.with_single_reference(track.configuration)
                 self._overwrite(track.configuration_at, configuration or track.configuration)
             rest = [window for window in windows if window.start in alone]
-            parts.append(self._decode_samples(index, video, _only_first(rest)))
-        decoded = joined(parts)
+            parts.append(self._decode_samples(index, video, _first_packets(rest)))
+        decoded = merge_samples(parts)
         if not decoded.came and (decoded.memory_lacked or most == 1 or not decoded.tried):
             raise LimitExceeded("ffprobe needs more memory for one picture than it may have")
         seen = {number for window in windows for number in window}
@@ -378,7 +382,7 @@ class _SecondLook:
             return decoded
         return replace(decoded, dark_at=max(0.0, video.packets[min(wrong)].time))
 
-    def _not_alone(
+    def _dependent_key_frames(
         self, video: Stream, track: Track | None, windows: Sequence[range]
     ) -> tuple[set[int], set[int]]:
         """Find key frames that name pictures of an earlier group, and let those of H.265 not.
@@ -389,8 +393,8 @@ class _SecondLook:
         if video.codec not in ("h264", "hevc"):
             return alone, unsure
         configuration = track.configuration if track else b""
-        lone = video.codec == "h264" and avc.without_references(configuration) is not None
-        width, sets = avc.length_width(configuration), hevc.parameter_sets(configuration)
+        lone = video.codec == "h264" and avc.with_single_reference(configuration) is not None
+        width, sets = avc.nal_length_bytes(configuration), hevc.parameter_sets(configuration)
         for key in [window.start for window in windows]:
             packet = video.packets[key]
             if packet.position is None or packet.size > packets.MAX_PACKET_BYTES:
@@ -408,18 +412,18 @@ class _SecondLook:
                     self._overwrite(packet.position, written)
         return alone, unsure
 
-    def _picture_count(self, video: Stream) -> int:
+    def _pictures_within_memory(self, video: Stream) -> int:
         if self._limits.data_bytes is None:
             return SAMPLE_PACKETS
-        return picture_count(video, self._limits.data_bytes - _PROGRAM_BYTES)
+        return pictures_within_memory(video, self._limits.data_bytes - _PROGRAM_BYTES)
 
-    def _sizes(
+    def _picture_sizes(
         self, index: int | None, video: Stream, decoded: DecodedSamples
     ) -> Counter[tuple[int, int]]:
         """Count the pictures of each size, by the key frames, where the samples differ in it."""
         if decoded.whole or len(decoded.sizes) < 2:  # noqa: PLR2004  one size is no difference
             return decoded.sizes
-        keys = choose_keys(video.packets)
+        keys = choose_key_frames(video.packets)
         try:
             ran = self._run_decoding(index, video, [range(key, key + 1) for key in keys])
         except CannotExamine:
@@ -435,24 +439,24 @@ class _SecondLook:
     def _run_decoding(
         self, index: int | None, video: Stream, windows: Sequence[range]
     ) -> CompletedRun:
-        intervals = ",".join(_interval(video.packets, window) for window in windows)
+        intervals = ",".join(_ffprobe_interval(video.packets, window) for window in windows)
         options = (
             *("-select_streams", str(index)),
             *("-read_intervals", intervals),
-            *("-show_entries", ffprobe_output.DECODED),
+            *("-show_entries", ffprobe_output.DECODING_ENTRIES),
         )
         printed = _DECODED_BYTES * sum(len(window) for window in windows)
-        return self._run(*_DECODING, *options, printed=printed)
+        return self._run_ffprobe(*_DECODING_OPTIONS, *options, printed=printed)
 
-    def _run(self, *options: str, printed: int = _LISTED_BYTES) -> CompletedRun:
+    def _run_ffprobe(self, *options: str, printed: int = _LISTED_BYTES) -> CompletedRun:
         left = self._limits.processor_seconds - (processor_seconds_used() - self._used_before)
         if left <= 0:
             raise LimitExceeded(f"more than {self._limits.processor_seconds} s of a processor")
         number = self._file.fileno()
         own = Path("/proc/self/fd")
         name = f"{own if own.is_dir() else Path('/dev/fd')}/{number}"
-        demuxing = () if self._matroska else _WITHOUT_EDITS
-        command = [self._ffprobe, *_LOCKED, *demuxing, *options]
+        demuxing = () if self._matroska else _IGNORE_EDITS_OPTIONS
+        command = [self._ffprobe, *_SANDBOX_OPTIONS, *demuxing, *options]
         return run_limited(
             [*command, "-of", "compact=nokey=0", f"file:{name}"],
             replace(self._limits, processor_seconds=left, data_bytes=self._data_bytes(printed)),
@@ -465,7 +469,7 @@ class _SecondLook:
             return None
         grown = max(0, _resident_bytes() - self._resident_before)
         left = self._limits.data_bytes - grown - min(printed, self._limits.output_bytes)
-        return max(left, _LEAST_DATA_BYTES)
+        return max(left, _MIN_DATA_BYTES)
 
 
 def _resident_bytes() -> int:
@@ -478,29 +482,35 @@ def _resident_bytes() -> int:
 
 def _is_broken(errors: bytes) -> bool:
     """Return whether the container itself cannot be read; a missing end is another matter."""
-    cut_short = _CUT_SHORT.search(errors) or b"End of file" in errors
-    return bool(_CONTAINER_BROKEN.search(errors)) and not cut_short
+    cut_short = _CUT_SHORT_PATTERN.search(errors) or b"End of file" in errors
+    return bool(_CONTAINER_BROKEN_PATTERN.search(errors)) and not cut_short
 
 
-def picture_count(video: Stream, memory_bytes: int) -> int:
+def pictures_within_memory(video: Stream, memory_bytes: int) -> int:
     """Return how many pictures of a video a decoder may hold in so much memory, at least one."""
     format_of = video.pixel_format
-    samples = next((each for name, each in _SAMPLES.items() if name in format_of), 3.0)
+    samples = next((each for name, each in _BYTES_PER_PIXEL.items() if name in format_of), 3.0)
     wide = bool(re.search(r"\d(?:le|be)$", format_of)) or not format_of
     of_one = video.pixels * (samples * (2 if wide else 1) + _KEPT_PER_PIXEL)
     return int(max(1, min(SAMPLE_PACKETS, memory_bytes // max(of_one, 1))))
 
 
-def choose_few(listed: Sequence[Packet], suspects: Sequence[int], most: int) -> list[range]:
+def choose_short_samples(
+    listed: Sequence[Packet], suspects: Sequence[int], most: int
+) -> list[range]:
     """Choose key frames all over a file, each with what follows it up to `most` pictures.
 
-    They are the first, the last, those before suspects, and up to `SIZED_KEYS` between them.
+    They are the first, the last, those before suspects, and up to `MAX_SIZED_KEY_FRAMES` between.
     Pictures that come before their key frame on the screen are not decoded after it.
     """
     keys = [number for number, packet in enumerate(listed) if packet.key] or [0]
     shown = [number for number, packet in enumerate(listed) if packet.shown] or [0]
-    wanted = {*choose_keys(listed), _latest_key(keys, shown[0]), _latest_key(keys, shown[-1])}
-    wanted |= {_latest_key(keys, suspect) for suspect in suspects[:SUSPECTS]}
+    wanted = {
+        *choose_key_frames(listed),
+        _latest_key_frame(keys, shown[0]),
+        _latest_key_frame(keys, shown[-1]),
+    }
+    wanted |= {_latest_key_frame(keys, suspect) for suspect in suspects[:MAX_SUSPECTS]}
     chosen = []
     for key in sorted(wanted):
         until = next((other for other in keys if other > key), len(listed))
@@ -513,26 +523,28 @@ def choose_samples(listed: Sequence[Packet], suspects: Sequence[int], most: int)
     """Choose what to decode, as ranges of packets that begin with a key frame each.
 
     They cover the first pictures that are shown, some in the middle, all from a late key frame to
-    the end, and some around each of the first `SUSPECTS`. None is longer than `most`, unless
+    the end, and some around each of the first `MAX_SUSPECTS`. None is longer than `most`, unless
     samples touch each other and become one.
     """
     last = len(listed)
     keys = [number for number, packet in enumerate(listed) if packet.key] or [0]
     shown = [number for number, packet in enumerate(listed) if packet.shown] or [0]
     first, final = shown[0], shown[-1] + 1
-    begin = _latest_key(keys, first)
-    middle = _latest_key(keys, shown[len(shown) // 2])
-    late = _latest_key(keys, final - 1)
-    if final - late < SAMPLE_PACKETS and final - _latest_key(keys, late - 1) <= most:
-        late = _latest_key(keys, late - 1)
+    begin = _latest_key_frame(keys, first)
+    middle = _latest_key_frame(keys, shown[len(shown) // 2])
+    late = _latest_key_frame(keys, final - 1)
+    if final - late < SAMPLE_PACKETS and final - _latest_key_frame(keys, late - 1) <= most:
+        late = _latest_key_frame(keys, late - 1)
     wanted = [
-        _reaching(begin, min(first - begin + SAMPLE_PACKETS, most), last),
-        _reaching(middle, SAMPLE_PACKETS, last),
-        _reaching(late, most, last),
+        _range_from_key_frame(begin, min(first - begin + SAMPLE_PACKETS, most), last),
+        _range_from_key_frame(middle, SAMPLE_PACKETS, last),
+        _range_from_key_frame(late, most, last),
     ]
-    for suspect in suspects[:SUSPECTS]:
-        key = _latest_key(keys, suspect)
-        wanted.append(_reaching(key, min(suspect - key + SAMPLE_PACKETS // 2, most), last))
+    for suspect in suspects[:MAX_SUSPECTS]:
+        key = _latest_key_frame(keys, suspect)
+        wanted.append(
+            _range_from_key_frame(key, min(suspect - key + SAMPLE_PACKETS // 2, most), last)
+        )
     chosen: list[range] = []
     for window in sorted(wanted, key=lambda window: (window.start, -window.stop)):
         if chosen and window.start <= chosen[-1].stop:
@@ -542,10 +554,10 @@ def choose_samples(listed: Sequence[Packet], suspects: Sequence[int], most: int)
     return chosen
 
 
-def choose_keys(listed: Sequence[Packet]) -> list[int]:
-    """Choose at most `SIZED_KEYS` key frames, spread over all of them."""
+def choose_key_frames(listed: Sequence[Packet]) -> list[int]:
+    """Choose at most `MAX_SIZED_KEY_FRAMES` key frames, spread over all of them."""
     keys = [number for number, packet in enumerate(listed) if packet.key] or [0]
-    return keys[:: -(-len(keys) // SIZED_KEYS)]
+    return keys[:: -(-len(keys) // MAX_SIZED_KEY_FRAMES)]
 
 
 def count_sizes(
@@ -553,21 +565,21 @@ def count_sizes(
 ) -> Counter[tuple[int, int]]:
     """Count the pictures that are shown in each size: a size holds up to the next key frame."""
     known = {
-        round(each.time / _SAME_TIME): (each.width, each.height)
+        round(each.time / _SAME_TIME_SECONDS): (each.width, each.height)
         for each in ffprobe_output.read_decoding(ran.output)
         if isinstance(each, Frame) and each.time is not None
     }
     sizes: Counter[tuple[int, int]] = Counter()
     size: tuple[int, int] | None = None
     for key, until in pairwise((*keys, len(listed))):
-        place = round(listed[key].time / _SAME_TIME)
+        place = round(listed[key].time / _SAME_TIME_SECONDS)
         size = next((known[at] for at in range(place - 1, place + 2) if at in known), size)
         if size:
             sizes[size] += sum(packet.shown for packet in listed[key:until])
     return sizes
 
 
-def usual_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+def most_common_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
     """Return the largest size that half of the pictures reach; (0, 0) without pictures."""
     reached = 0
     for size in sorted(sizes, key=lambda size: (min(size), max(size)), reverse=True):
@@ -624,16 +636,17 @@ def hide_packets_outside_edits(video: Stream, edits: Sequence[Edit]) -> None:
     for packet in video.packets:
         end = packet.time + (packet.seconds or usual)
         packet.shown = packet.shown and any(
-            end > first + _SAME_TIME and (last is None or packet.time < last - _SAME_TIME)
+            end > first + _SAME_TIME_SECONDS
+            and (last is None or packet.time < last - _SAME_TIME_SECONDS)
             for first, last in parts
         )
 
 
-def _only_first(windows: Sequence[range]) -> list[range]:
+def _first_packets(windows: Sequence[range]) -> list[range]:
     return [range(window.start, window.start + 1) for window in windows]
 
 
-def joined(parts: Sequence[DecodedSamples]) -> DecodedSamples:
+def merge_samples(parts: Sequence[DecodedSamples]) -> DecodedSamples:
     """Add the findings of samples that were decoded one after another."""
     sizes: Counter[tuple[int, int]] = Counter()
     for part in parts:
@@ -650,20 +663,20 @@ def joined(parts: Sequence[DecodedSamples]) -> DecodedSamples:
     )
 
 
-def _latest_key(keys: Sequence[int], number: int) -> int:
+def _latest_key_frame(keys: Sequence[int], number: int) -> int:
     return max((key for key in keys if key <= number), default=keys[0])
 
 
-def _reaching(key: int, count: int, last: int) -> range:
+def _range_from_key_frame(key: int, count: int, last: int) -> range:
     return range(key, min(last, key + count))
 
 
-def _widened(video: Stream, windows: Sequence[range]) -> list[range]:
+def _widen_samples(video: Stream, windows: Sequence[range]) -> list[range]:
     """Begin each sample one key frame earlier and let it go on for longer."""
     keys = [number for number, packet in enumerate(video.packets) if packet.key] or [0]
     chosen: list[range] = []
     for window in windows:
-        start = _latest_key(keys, max(0, window.start - 1))
+        start = _latest_key_frame(keys, max(0, window.start - 1))
         stop = min(len(video.packets), window.stop + SAMPLE_PACKETS)
         if chosen and start <= chosen[-1].stop:
             chosen[-1] = range(chosen[-1].start, max(stop, chosen[-1].stop))
@@ -672,7 +685,7 @@ def _widened(video: Stream, windows: Sequence[range]) -> list[range]:
     return chosen
 
 
-def _interval(listed: Sequence[Packet], window: range) -> str:
+def _ffprobe_interval(listed: Sequence[Packet], window: range) -> str:
     """Name a range of packets the way ffprobe takes it: a time to seek to, and a count.
 
     A seek goes back to the key frame before a time by an index that need not have the pictures'
@@ -714,31 +727,31 @@ def judge_samples(
                 went_in[-1].append(place)
             else:
                 went_in.append([place])
-    known = {round(time / _SAME_TIME) for time in came}
+    known = {round(time / _SAME_TIME_SECONDS) for time in came}
     tried, out, dark_at = 0, 0, None
     for stretch in went_in:
-        expected = _expected(listed, stretch)
+        expected = _expected_times(listed, stretch)
         seen = [
-            any(round(time / _SAME_TIME) + step in known for step in (-1, 0, 1))
+            any(round(time / _SAME_TIME_SECONDS) + step in known for step in (-1, 0, 1))
             for time in expected
         ]
         tried, out = tried + len(seen), out + sum(seen)
         if dark_at is None:
             ends = stretch[-1] == len(listed) - 1
-            dark_at = _dark_from(expected, seen, ends=ends)
+            dark_at = _first_missing_time(expected, seen, ends=ends)
     return DecodedSamples(
         tried=tried,
         came=out,
         dark_at=None if dark_at is None else max(0.0, dark_at),
-        complaints=bool(_DAMAGE.search(ran.errors)),
+        complaints=bool(_DAMAGE_PATTERN.search(ran.errors)),
         sizes=sizes,
         reached={window[-1] for window in windows} <= {each for part in went_in for each in part},
         whole=sum(len(window) for window in windows) == len(listed),
-        memory_lacked=bool(_NO_MEMORY.search(ran.errors)),
+        memory_lacked=bool(_NO_MEMORY_PATTERN.search(ran.errors)),
     )
 
 
-def _expected(listed: Sequence[Packet], stretch: Sequence[int]) -> list[float]:
+def _expected_times(listed: Sequence[Packet], stretch: Sequence[int]) -> list[float]:
     """Times of the pictures that a decoder can show of these packets."""
     key = next((number for number in stretch if listed[number].key), None)
     if key is None:
@@ -750,7 +763,9 @@ def _expected(listed: Sequence[Packet], stretch: Sequence[int]) -> list[float]:
     )
 
 
-def _dark_from(expected: Sequence[float], seen: Sequence[bool], *, ends: bool) -> float | None:
+def _first_missing_time(
+    expected: Sequence[float], seen: Sequence[bool], *, ends: bool
+) -> float | None:
     """Find where pictures are missing: many in a row, half of all, or all at the file's end."""
     row = 0
     for number, one in enumerate(seen):
@@ -764,7 +779,7 @@ def _dark_from(expected: Sequence[float], seen: Sequence[bool], *, ends: bool) -
     return None
 
 
-def _reach(listing: Listing) -> int:
+def _end_of_packets(listing: Listing) -> int:
     """Return where the last byte of any packet ends."""
     return max(
         (
@@ -848,7 +863,7 @@ def _average_rate(times: Sequence[float]) -> float | None:
     return round((len(times) - 1) / (times[-1] - times[0]), 3) if len(times) > 1 else None
 
 
-def nominal_rate_of(times: Sequence[float]) -> float | None:
+def nominal_frame_rate(times: Sequence[float]) -> float | None:
     """Return the rate at which pictures follow each other while anything moves."""
     steps = sorted(later - earlier for earlier, later in pairwise(times))
     return round(1 / steps[int(len(steps) * _FASTEST_SHARE)], 3) if steps else None

@@ -24,15 +24,15 @@ from chalicelib.videos.model import (
 # MediaInfo looks at frames until it is content, up to megabytes of dense video, though all the
 # rules need stands in the headers. The second helping may settle what the first leaves open
 # (an index larger than that); beyond it nothing does.
-_FIRST_HELPING_BYTES = 512 * 1024
-_SECOND_HELPING_BYTES = 16 * 1024 * 1024
+_FIRST_READ_BYTES = 512 * 1024
+_SECOND_READ_BYTES = 16 * 1024 * 1024
 
 # MediaInfo's answer is taken apart by pattern, not as XML: other people's titles and tags are in
 # it too, and must neither make it unreadable nor be taken for the facts. Values are escaped, and
 # what a file may name itself stands under `extra`. (A template of the wanted values alone would
 # be neater, but MediaInfo never returns from it when a value has a percent sign.)
-_TRACK = re.compile(r'<track type="(\w+)"[^>]*>(.*?)(?:<extra>.*?)?</track>', re.DOTALL)
-_VALUE = re.compile(r"^<(\w+)>([^<\n]*)</\1>$", re.MULTILINE)
+_TRACK_PATTERN = re.compile(r'<track type="(\w+)"[^>]*>(.*?)(?:<extra>.*?)?</track>', re.DOTALL)
+_VALUE_PATTERN = re.compile(r"^<(\w+)>([^<\n]*)</\1>$", re.MULTILINE)
 
 _CODECS = {"AVC": "h264", "HEVC": "h265", "VP8": "vp8", "VP9": "vp9"}
 
@@ -43,7 +43,7 @@ _MP4_BRANDS = frozenset(
 
 # Its relatives, by how their brand begins. Some are MP4 all the same where they say that they are
 # compatible with one: HandBrake writes M4V, Android 3GP, and both play wherever MP4 does.
-_RELATIVES = {
+_OTHER_BRANDS = {
     "qt": "mov",
     "M4A": "m4a",
     "M4B": "m4a",
@@ -55,7 +55,7 @@ _RELATIVES = {
     "msf": "heif",
     "avi": "avif",
 }
-_COMPATIBLE_RELATIVES = {"3g": "3gp", "M4V": "m4v"}
+_OTHER_COMPATIBLE_BRANDS = {"3g": "3gp", "M4V": "m4v"}
 
 _Track = dict[str, str]
 
@@ -76,7 +76,7 @@ def read_header(file: webm.SeekableFile, size_bytes: int) -> VideoFacts:
     if webm.has_too_many_tracks(file):
         return VideoFacts(size_bytes=size_bytes, container="webm", index_defect=IndexDefect.DAMAGED)
     file.seek(0)
-    facts = _ask(file, size_bytes, _FIRST_HELPING_BYTES)
+    facts = _run_mediainfo(file, size_bytes, _FIRST_READ_BYTES)
     if index.fragmented and facts.container in CONTAINERS:
         # Of many fragments MediaInfo sees some only, and adds up what those say.
         return replace(facts, duration_seconds=None, frame_rate=None)
@@ -85,13 +85,13 @@ def read_header(file: webm.SeekableFile, size_bytes: int) -> VideoFacts:
         # Counted from zero, whenever its first picture comes, or endless: the second look tells.
         return replace(facts, duration_seconds=None)
     if facts.container == "webm":
-        facts = _without_what_webm_pretends(facts, file, size_bytes)
-    if facts.container not in CONTAINERS or _settled(facts):
+        facts = _with_webm_timing(facts, file, size_bytes)
+    if facts.container not in CONTAINERS or _has_all_facts(facts):
         return facts
     if facts.container == "mp4" or not facts.has_video:
-        facts = _ask(file, size_bytes, _SECOND_HELPING_BYTES)
+        facts = _run_mediainfo(file, size_bytes, _SECOND_READ_BYTES)
     if facts.container == "webm":
-        seen = webm.timing(file, size_bytes)
+        seen = webm.webm_timing(file, size_bytes)
         if facts.has_video and seen.empty:
             return VideoFacts(
                 size_bytes=size_bytes, container="webm", index_defect=IndexDefect.MISSING
@@ -104,25 +104,23 @@ def read_header(file: webm.SeekableFile, size_bytes: int) -> VideoFacts:
     return facts
 
 
-def _without_what_webm_pretends(
-    facts: VideoFacts, file: webm.SeekableFile, size_bytes: int
-) -> VideoFacts:
+def _with_webm_timing(facts: VideoFacts, file: webm.SeekableFile, size_bytes: int) -> VideoFacts:
     if (facts.duration_seconds or 0) > MAX_SECONDS:
         # Its stated length counts from zero, whenever its first picture comes.
-        seen = webm.timing(file, size_bytes)
+        seen = webm.webm_timing(file, size_bytes)
         facts = replace(facts, duration_seconds=seen.seconds or facts.duration_seconds)
-    if not _is_usual(facts.frame_rate):
+    if not _is_allowed_rate(facts.frame_rate):
         # A track's default may be the unit of its times: 1,000 a second.
         facts = replace(facts, frame_rate=None)
     return facts
 
 
-def _is_usual(rate: float | None) -> bool:
+def _is_allowed_rate(rate: float | None) -> bool:
     least, most = MIN_FRAME_RATE - FRAME_RATE_TOLERANCE, MAX_FRAME_RATE + FRAME_RATE_TOLERANCE
     return rate is not None and least <= rate <= most
 
 
-def _settled(facts: VideoFacts) -> bool:
+def _has_all_facts(facts: VideoFacts) -> bool:
     return facts.has_video and None not in (
         facts.codec,
         facts.duration_seconds,
@@ -132,7 +130,7 @@ def _settled(facts: VideoFacts) -> bool:
     )
 
 
-class _Helping:
+class _BoundedFile:
     """At most so many bytes of a file, so that no file keeps MediaInfo reading for ever.
 
     MediaInfo is told of a failing read as of an end of file, for pymediainfo frees what it
@@ -155,31 +153,33 @@ class _Helping:
             return b""
         try:
             content = self._file.read(min(size, self._left)) or b""
-        except Exception as error:  # noqa: BLE001  raised again by _ask
+        except Exception as error:  # noqa: BLE001  raised again by _run_mediainfo
             self.failure = error
             return b""
         self._left -= len(content)
         return content
 
 
-def _ask(file: webm.SeekableFile, size_bytes: int, limit: int) -> VideoFacts:
+def _run_mediainfo(file: webm.SeekableFile, size_bytes: int, limit: int) -> VideoFacts:
     from pymediainfo import MediaInfo
 
-    helping = _Helping(file, limit)
+    helping = _BoundedFile(file, limit)
     try:
         answer = MediaInfo.parse(helping, parse_speed=0, output="XML", full=False)
     except (ValueError, RuntimeError):  # an answer that is no text says nothing
         answer = ""
     if helping.failure:
         raise helping.failure
-    return _facts(answer or "", size_bytes)
+    return _facts_from_output(answer or "", size_bytes)
 
 
-def _facts(answer: str, size_bytes: int) -> VideoFacts:
+def _facts_from_output(answer: str, size_bytes: int) -> VideoFacts:
     tracks: dict[str, list[_Track]] = {}
-    for kind, content in _TRACK.findall(answer):
+    for kind, content in _TRACK_PATTERN.findall(answer):
         # The first of two values with one name is MediaInfo's own.
-        values = {name: html.unescape(value) for name, value in reversed(_VALUE.findall(content))}
+        values = {
+            name: html.unescape(value) for name, value in reversed(_VALUE_PATTERN.findall(content))
+        }
         tracks.setdefault(kind, []).append(values)
     whole = tracks.get("General", [{}])[0]
     facts = VideoFacts(
@@ -192,8 +192,8 @@ def _facts(answer: str, size_bytes: int) -> VideoFacts:
         return facts
     video = max(tracks["Video"], key=_rank)
     if facts.container == "webm":
-        _drop_old_lengths(tracks, facts.duration_seconds)
-    width, height = _displayed(video)
+        _drop_impossible_lengths(tracks, facts.duration_seconds)
+    width, height = _displayed_size(video)
     return replace(
         facts,
         has_video=True,
@@ -205,7 +205,7 @@ def _facts(answer: str, size_bytes: int) -> VideoFacts:
     )
 
 
-def _drop_old_lengths(tracks: Mapping[str, Sequence[_Track]], whole: float | None) -> None:
+def _drop_impossible_lengths(tracks: Mapping[str, Sequence[_Track]], whole: float | None) -> None:
     """Drop lengths of tracks beyond that of the whole file.
 
     In a WebM they are tags, which programs that cut a file leave as they were.
@@ -245,19 +245,19 @@ def _container(general: _Track) -> str | None:
         return "mov"
     if name != "mpeg-4" and name.strip() != brand.lower():
         return _format_name(name)
-    for beginning, relative in _RELATIVES.items():
+    for beginning, relative in _OTHER_BRANDS.items():
         if brand.startswith(beginning):
             return relative
     brands = {brand, *general.get("CodecID_Compatible", "").split("/")}
     if brands & _MP4_BRANDS:
         return "mp4"
-    for beginning, relative in _COMPATIBLE_RELATIVES.items():
+    for beginning, relative in _OTHER_COMPATIBLE_BRANDS.items():
         if brand.startswith(beginning):
             return relative
     return _format_name(brand) or _format_name(name)
 
 
-def _displayed(video: _Track) -> tuple[int | None, int | None]:
+def _displayed_size(video: _Track) -> tuple[int | None, int | None]:
     width, height = _number(video, "Width"), _number(video, "Height")
     if not width or not height:
         return None, None

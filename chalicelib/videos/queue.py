@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-BATCH = 10  # SQS takes no more at once
+BATCH_SIZE = 10  # SQS takes no more at once
 
 
-class ArrivalLost(Exception):
+class MessageNotQueued(Exception):
     """SQS did not take a message; the next look sends it again."""
 
 
@@ -22,18 +22,18 @@ class ArrivalsQueue:
         self._url = url
 
     def announce(self, keys: Sequence[str]) -> None:
-        """Announce files, ten to a call, as S3 does. Raises `ArrivalLost` if one was not taken."""
-        for start in range(0, len(keys), BATCH):
-            chunk = keys[start : start + BATCH]
+        """Announce files as S3 does, ten a call. Raises `MessageNotQueued` if SQS refuses one."""
+        for start in range(0, len(keys), BATCH_SIZE):
+            chunk = keys[start : start + BATCH_SIZE]
             entries: list[SendMessageBatchRequestEntryTypeDef] = [
-                {"Id": str(number), "MessageBody": arrival_of(key)}
+                {"Id": str(number), "MessageBody": arrival_message(key)}
                 for number, key in enumerate(chunk)
             ]
             answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
             if answer.get("Failed"):
-                raise ArrivalLost(f"{len(answer['Failed'])} of {len(chunk)} not taken")
+                raise MessageNotQueued(f"{len(answer['Failed'])} of {len(chunk)} not taken")
 
 
-def arrival_of(key: str) -> str:
+def arrival_message(key: str) -> str:
     """Write a message about an object as S3 does, as far as it is read."""
     return json.dumps({"Records": [{"s3": {"object": {"key": quote_plus(key)}}}]})

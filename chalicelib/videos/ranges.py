@@ -80,7 +80,7 @@ class RangeReader(io.RawIOBase):
     def pieces(self, piece_bytes: int) -> Iterator[bytes]:
         """Fetch all of it from the beginning, piece by piece, none of which is kept."""
         for start in range(0, self.size_bytes, piece_bytes):
-            yield self._get(start, start + piece_bytes)
+            yield self._fetch_counted(start, start + piece_bytes)
 
     def _blocks(self, first: int, last: int) -> Iterator[bytes]:
         index = first
@@ -93,14 +93,14 @@ class RangeReader(io.RawIOBase):
             stop = index + 1
             while stop <= last and stop not in self._cache:
                 stop += 1
-            run = self._get(index * self._block_bytes, stop * self._block_bytes)
+            run = self._fetch_counted(index * self._block_bytes, stop * self._block_bytes)
             for offset in range(0, len(run), self._block_bytes):
                 block = run[offset : offset + self._block_bytes]
-                self._keep(index + offset // self._block_bytes, block)
+                self._cache_block(index + offset // self._block_bytes, block)
                 yield block
             index = stop
 
-    def _get(self, start: int, end: int) -> bytes:
+    def _fetch_counted(self, start: int, end: int) -> bytes:
         end = min(end, self.size_bytes)
         content = self._fetch(start, end)
         self.gets += 1
@@ -109,7 +109,7 @@ class RangeReader(io.RawIOBase):
             raise OSError(f"asked for {end - start} bytes at {start}, got {len(content)}")
         return content
 
-    def _keep(self, index: int, block: bytes) -> None:
+    def _cache_block(self, index: int, block: bytes) -> None:
         self._cache[index] = block
         while len(self._cache) > self._cached_blocks:
             self._cache.popitem(last=False)

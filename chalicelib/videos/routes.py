@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.schemas import Schema
-from chalicelib.videos.model import TRIES, UploadStatus
+from chalicelib.videos.model import MAX_TRIES, UploadStatus
 from chalicelib.videos.service import VideoService
 from chalicelib.videos.views import VideoProblemView, VideoView
 
@@ -50,7 +50,7 @@ class UploadView(Schema):
     ]
     try_number: Annotated[
         int | None,
-        Field(description=f"Which examination of the file this is, of up to {TRIES}, likewise"),
+        Field(description=f"Which examination of the file this is, of up to {MAX_TRIES}, likewise"),
     ]
     expires_at: Annotated[datetime, Field(description="Until when the form takes a file")]
     video: VideoView | None

@@ -18,12 +18,12 @@ from chalicelib.videos.model import (
     DECIDED,
     EXAMINATION_RETRY_DELAY,
     FORM_LIFETIME,
-    LOOK_AGAIN,
     MAX_PREVIEWS,
     MAX_SIZE_BYTES,
+    MAX_TRIES,
     PREVIEW_LIFETIME,
     PREVIEW_REUSE,
-    TRIES,
+    RECHECK_DELAY,
     TRY_LIFETIME,
     Examination,
     ExaminerBroken,
@@ -43,20 +43,20 @@ from chalicelib.videos.model import (
 from chalicelib.videos.queue import ArrivalsQueue
 from chalicelib.videos.ranges import ObjectChanged, RangeReader
 from chalicelib.videos.store import (
-    AlreadyAsked,
-    Overdue,
-    Readable,
+    AlreadyCreated,
+    ByteStream,
+    OverdueUpload,
     UploadStore,
     VideoFiles,
 )
 
-LOOKED_AT_PER_RUN = 300
-POSTED_WITHIN = timedelta(minutes=45)
+MAX_LOOKS_PER_RUN = 300
+POST_TIME_LIMIT = timedelta(minutes=45)
 """No file is found later than this after its form was over: the sweep looks every minute."""
-ASKED_WITHIN = timedelta(hours=25)
+RECENT_UPLOADS_WINDOW = timedelta(hours=25)
 """No upload waits that was asked for before: its request is repeated for a day at most."""
 
-Opener = Callable[[int], Readable]
+VideoOpener = Callable[[int], ByteStream]
 Examine = Callable[[RangeReader, int], Examination]
 
 
@@ -114,14 +114,14 @@ class VideoReader:
     def __init__(self, files: VideoFiles) -> None:
         self._files = files
 
-    def open_at(self, video_key: str, likely_byte: int = 0) -> Opener:
+    def open_at(self, video_key: str, likely_byte: int = 0) -> VideoOpener:
         """Return a function that opens a video at any byte, at `likely_byte` without another call.
 
         Raises S3's error at once if it is not there.
         """
         opened = [self._files.open(video_key, likely_byte)]
 
-        def open_at(first_byte: int) -> Readable:
+        def open_at(first_byte: int) -> ByteStream:
             if first_byte == likely_byte and opened:
                 return opened.pop()
             return self._files.open(video_key, first_byte)
@@ -164,35 +164,37 @@ class VideoService:
             form_expires_at=now + FORM_LIFETIME,
             correlation_id=correlation_id,
         )
-        self._add(upload, now)
+        self._add_within_quota(upload, now)
         form: Any = self._files.form(upload)
         return Form(upload, form["url"], form["fields"])
 
-    def _add(self, upload: Upload, now: datetime) -> None:
+    def _add_within_quota(self, upload: Upload, now: datetime) -> None:
         """Write an upload within the quotas; the same one again has a new form to wait for."""
         headroom = self._store.headroom(upload.program_id, self._quotas, now)
 
         def room(_: object) -> int:
-            return self._room(upload.program_id, now)
+            return self._quota_left(upload.program_id, now)
 
         try:
-            headroom.admit(lambda part: self._store.add(upload, now + LOOK_AGAIN, part), room)
-        except AlreadyAsked:
+            headroom.admit(lambda part: self._store.add(upload, now + RECHECK_DELAY, part), room)
+        except AlreadyCreated:
             # A retry gets the upload that the request with the lost answer made.
             if self._store.renew_form(upload):
                 return
             with suppress(Conflict):  # it is valid or rejected, and stays so
                 headroom.admit(
-                    lambda part: self._store.ask_again(upload, now + LOOK_AGAIN, part), room
+                    lambda part: self._store.ask_again(upload, now + RECHECK_DELAY, part), room
                 )
 
-    def _room(self, program_id: str, now: datetime) -> int:
+    def _quota_left(self, program_id: str, now: datetime) -> int:
         """Count how many more uploads may be asked for: two calls.
 
         Raises the problem `limit_reached` where there is none.
         """
         most = self._quotas.uploads_waiting
-        waiting = self._store.waiting_count(program_id, now - ASKED_WITHIN, now - POSTED_WITHIN)
+        waiting = self._store.waiting_count(
+            program_id, now - RECENT_UPLOADS_WINDOW, now - POST_TIME_LIMIT
+        )
         if waiting >= most:
             raise quota_reached("uploads_waiting", most, waiting)
         # A waiting upload may be valid, and as large as a form takes, once it is checked. One that
@@ -253,7 +255,7 @@ class VideoService:
         return self._store.add_waiting_activity(upload, activity_id)
 
     def reject_unexaminable(self, key: str) -> None:
-        """Reject an upload whose examination failed `TRIES` times. Safe to call twice.
+        """Reject an upload whose examination failed `MAX_TRIES` times. Safe to call twice.
 
         An upload that was not tried so often (AWS kept its validators from it) is left to the
         sweep.
@@ -262,7 +264,7 @@ class VideoService:
         upload = self._store.get(*ids) if ids else None
         if upload is not None and upload.state not in DECIDED:
             now = self._clock.now()
-            if upload.tries < TRIES and not upload.is_given_up_at(now):
+            if upload.tries < MAX_TRIES and not upload.is_given_up_at(now):
                 logger.info("left to the sweep", extra={"upload_id": upload.upload_id})
                 return
             _reject_unexamined(self._store, upload, now)
@@ -274,7 +276,7 @@ class VideoService:
         Safe to call twice, late, or for keys nobody asked for. Raises `ObjectChanged` if another
         file was posted while this one was looked at: the event comes again and finds the new one.
         Raises `CannotExamine` if the examination came to no end: that may be tried again, however
-        the event comes about, up to `TRIES` times. A failure of AWS is no try, nor is a
+        the event comes about, up to `MAX_TRIES` times. A failure of AWS is no try, nor is a
         part that the deployment lacks.
         """
         ids = parse_incoming_key(key)
@@ -285,7 +287,7 @@ class VideoService:
         now = self._clock.now()
         upload = self._store.claim(*ids, now, now + TRY_LIFETIME) if ids else None
         if upload is None or arrived is None:
-            self._clear_unexpected(key, ids)
+            self._remove_unexpected(key, ids)
             return
         logger.set_correlation_id(upload.correlation_id)
         logger.append_keys(program_id=upload.program_id, upload_id=upload.upload_id)
@@ -304,7 +306,7 @@ class VideoService:
             raise
         self._files.remove_incoming(key)
 
-    def _clear_unexpected(self, key: str, ids: tuple[str, str] | None) -> None:
+    def _remove_unexpected(self, key: str, ids: tuple[str, str] | None) -> None:
         """Remove an object nobody waits for: unknown, or decided and its copy lies elsewhere."""
         upload = self._store.get(*ids) if ids else None
         if upload is not None and upload.state not in DECIDED:
@@ -315,7 +317,7 @@ class VideoService:
         logger.info("arrival not expected")
 
     def _reject(self, upload: Upload, problem: VideoProblem, reason: str) -> None:
-        first = self._store.decide(upload, None, (problem,), None, self._later())
+        first = self._store.decide(upload, None, (problem,), None, self._recheck_time())
         logger.warning("upload could not be examined", extra={"reason": reason, "first": first})
 
     def _decide(self, upload: Upload, etag: str, size_bytes: int) -> None:
@@ -324,11 +326,11 @@ class VideoService:
         facts, problems = examination.facts, examination.problems
         kept = None
         if not problems:
-            if not self._store.note_copy(upload, upload.key_for(etag)):
+            if not self._store.note_copy(upload, upload.video_key_for(etag)):
                 logger.info("decided meanwhile")
                 return
             kept = self._files.copy_to_videos(upload, etag, f"video/{facts.container}")
-        decided = self._store.decide(upload, facts, problems, kept, self._later())
+        decided = self._store.decide(upload, facts, problems, kept, self._recheck_time())
         logger.info(
             "upload decided",
             extra={
@@ -340,17 +342,17 @@ class VideoService:
             },
         )
 
-    def _later(self) -> datetime:
-        return self._clock.now() + LOOK_AGAIN
+    def _recheck_time(self) -> datetime:
+        return self._clock.now() + RECHECK_DELAY
 
 
 def _reject_unexamined(store: UploadStore, upload: Upload, now: datetime) -> None:
     """Reject an upload whose examinations all failed, or took too long."""
     logger.set_correlation_id(upload.correlation_id)
     problem = (
-        could_not_be_examined(upload.tries) if upload.tries >= TRIES else not_examined_in_time()
+        could_not_be_examined(upload.tries) if upload.tries >= MAX_TRIES else not_examined_in_time()
     )
-    first = store.decide(upload, None, (problem,), None, now + LOOK_AGAIN)
+    first = store.decide(upload, None, (problem,), None, now + RECHECK_DELAY)
     logger.warning(
         "upload could not be examined", extra={"upload_id": upload.upload_id, "first": first}
     )
@@ -378,7 +380,7 @@ class StuckUploadSweeper:
         self._quotas = quotas
 
     def sweep(self) -> int:
-        """Look at overdue uploads, up to `LOOKED_AT_PER_RUN`; returns how many were moved on.
+        """Look at overdue uploads, up to `MAX_LOOKS_PER_RUN`; returns how many were moved on.
 
         Each program has its share of them. Each upload is first given a new time, so that one
         that fails keeps none from its turn. Raises the first failure when all have had theirs.
@@ -387,9 +389,9 @@ class StuckUploadSweeper:
         announced: list[str] = []
         failures: list[Exception] = []
         moved = 0
-        for overdue in self._store.overdue(now, LOOKED_AT_PER_RUN):
+        for overdue in self._store.overdue(now, MAX_LOOKS_PER_RUN):
             try:
-                moved += self._look(overdue, now, announced)
+                moved += self._check_upload(overdue, now, announced)
             except Exception as error:  # noqa: BLE001  raised again below
                 logger.exception("look failed", extra={"upload_id": overdue.upload_id})
                 failures.append(error)
@@ -421,11 +423,11 @@ class StuckUploadSweeper:
         The next looks remove their files.
         """
         now = self._clock.now()
-        due = self._store.unused(now, LOOKED_AT_PER_RUN)
-        return sum(self._store.remove_unused(each, now + LOOK_AGAIN) for each in due)
+        due = self._store.unused(now, MAX_LOOKS_PER_RUN)
+        return sum(self._store.remove_unused(each, now + RECHECK_DELAY) for each in due)
 
-    def _look(self, overdue: Overdue, now: datetime, announced: list[str]) -> bool:
-        later, soon = now + LOOK_AGAIN, now + EXAMINATION_RETRY_DELAY
+    def _check_upload(self, overdue: OverdueUpload, now: datetime, announced: list[str]) -> bool:
+        later, soon = now + RECHECK_DELAY, now + EXAMINATION_RETRY_DELAY
         upload = self._store.take_for_look(overdue, later, while_validating=soon)
         if upload is None:
             return False
@@ -440,8 +442,8 @@ class StuckUploadSweeper:
             return True
         key = incoming_key(upload.program_id, upload.upload_id)
         # No try lives as long as this look has waited: those that were begun have died.
-        given_up = upload.tries >= TRIES or upload.is_given_up_at(now)
-        if self._is_there(key, in_doubt=given_up):
+        given_up = upload.tries >= MAX_TRIES or upload.is_given_up_at(now)
+        if self._file_exists(key, in_doubt=given_up):
             if given_up:
                 _reject_unexamined(self._store, upload, now)
             elif upload.validating_since:
@@ -455,7 +457,7 @@ class StuckUploadSweeper:
         taken_until = soon if upload.state is UploadStatus.VALIDATING else later
         return upload.is_over_at(now) and self._store.expire(upload, taken_until, later)
 
-    def _is_there(self, key: str, *, in_doubt: bool) -> bool:
+    def _file_exists(self, key: str, *, in_doubt: bool) -> bool:
         """Return whether a file lies there. If S3 does not answer: raise, or True `in_doubt`."""
         try:
             return self._files.arrived_file(key) is not None

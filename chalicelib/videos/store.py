@@ -40,8 +40,8 @@ from chalicelib.foundation.values import dataclass
 from chalicelib.videos.model import (
     FORM_LIFETIME,
     MAX_SIZE_BYTES,
+    MAX_TRIES,
     PREVIEW_LIFETIME,
-    TRIES,
     Upload,
     UploadStatus,
     VideoFacts,
@@ -55,18 +55,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-_UNFINISHED = "unfinished"
-_UNUSED = "unused"  # in the same index: valid, and to be looked at should nobody use it
-_KEPT = "#kept"  # before all uploads
-_HEADROOM = "headroom"
+_UNFINISHED_KEY = "unfinished"
+_UNUSED_KEY = "unused"  # in the same index: valid, and to be looked at should nobody use it
+_KEPT_BYTES_SUFFIX = "#kept"  # before all uploads
+_HEADROOM_KEY = "headroom"
 
 
-class AlreadyAsked(Exception):
+class AlreadyCreated(Exception):
     """The upload of this id exists: the same request came before."""
 
 
 @dataclass(frozen=True)
-class Overdue:
+class OverdueUpload:
     """An upload that has to be looked at, and since when."""
 
     program_id: str
@@ -150,7 +150,7 @@ class UploadHeadroomItem(HeadroomItem):
     upload_id = UnicodeAttribute(range_key=True)
 
 
-class Readable(Protocol):
+class ByteStream(Protocol):
     """Bytes to be read piece by piece, once."""
 
     def read(self, size: int, /) -> bytes: ...
@@ -165,7 +165,7 @@ class UploadStore(Store):
     def headroom(self, program_id: str, quotas: Quotas, now: datetime) -> Headroom:
         """Return for how many more uploads a program has room."""
         limits = f"{quotas.uploads_waiting} uploads, {quotas.video_bytes} bytes"
-        keys = (f"{program_id}/{_HEADROOM}", "uploads")
+        keys = (f"{program_id}/{_HEADROOM_KEY}", "uploads")
         return Headroom(self._database, UploadHeadroomItem, keys, limits, now)
 
     def waiting_count(self, program_id: str, since: datetime, posted_since: datetime) -> int:
@@ -190,7 +190,9 @@ class UploadStore(Store):
     def kept_bytes(self, program_id: str) -> int:
         """Read how many bytes a program's valid videos take."""
         try:
-            item = self._database.get(KeptBytesItem, program_id, _KEPT, consistent_read=True)
+            item = self._database.get(
+                KeptBytesItem, program_id, _KEPT_BYTES_SUFFIX, consistent_read=True
+            )
         except DoesNotExist:
             return 0
         return int(item.size_bytes)
@@ -205,21 +207,21 @@ class UploadStore(Store):
             item, [UploadItem.used.set(True)], UploadItem.state == UploadStatus.VALID.value
         )
 
-    def unused(self, now: datetime, count: int) -> Sequence[Overdue]:
+    def unused(self, now: datetime, count: int) -> Sequence[OverdueUpload]:
         """List valid uploads whose time without an activity is over, by turns."""
-        return self._due(_UNUSED, now, count)
+        return self._due(_UNUSED_KEY, now, count)
 
-    def remove_unused(self, due: Overdue, look_at: datetime) -> bool:
+    def remove_unused(self, due: OverdueUpload, look_at: datetime) -> bool:
         """End a valid upload that no activity uses; False, and it is kept, if one does.
 
         Its video is a stray from then on, which the look at `look_at` removes.
         """
         item = UploadItem(due.program_id, due.upload_id)
-        mine = (UploadItem.unfinished_in == _UNUSED) & (UploadItem.look_at == due.look_at)
+        mine = (UploadItem.unfinished_in == _UNUSED_KEY) & (UploadItem.look_at == due.look_at)
         if not self._database.update(item, [UploadItem.look_at.set(look_at)], mine):
             return False
         upload = item.to_upload()
-        taken = (UploadItem.unfinished_in == _UNUSED) & (UploadItem.look_at == look_at)
+        taken = (UploadItem.unfinished_in == _UNUSED_KEY) & (UploadItem.look_at == look_at)
         if upload.used or not upload.video_key or not upload.video:
             leave: list[Action] = [UploadItem.unfinished_in.remove(), UploadItem.look_at.remove()]
             self._database.update(UploadItem(due.program_id, due.upload_id), leave, taken)
@@ -229,7 +231,7 @@ class UploadStore(Store):
             UploadItem.state.set(UploadStatus.EXPIRED.value),
             UploadItem.copies.add({upload.video_key}),
             UploadItem.video_key.remove(),
-            UploadItem.unfinished_in.set(_UNFINISHED),
+            UploadItem.unfinished_in.set(_UNFINISHED_KEY),
             UploadItem.look_at.set(look_at),
         ]
         try:
@@ -246,7 +248,7 @@ class UploadStore(Store):
     def add(self, upload: Upload, look_at: datetime, room: Part) -> None:
         """Put a new upload, together with the part that takes its headroom.
 
-        Raises `AlreadyAsked`, and what that part says.
+        Raises `AlreadyCreated`, and what that part says.
         """
         item = UploadItem(
             upload.program_id,
@@ -257,7 +259,7 @@ class UploadStore(Store):
             created_at=upload.created_at,
             form_expires_at=upload.form_expires_at,
             correlation_id=upload.correlation_id,
-            unfinished_in=_UNFINISHED,
+            unfinished_in=_UNFINISHED_KEY,
             look_at=look_at,
         )
         asked = act(
@@ -266,7 +268,7 @@ class UploadStore(Store):
             upload.upload_id,
             after={"content_type": upload.content_type},
         )
-        new = Put(item, UploadItem.upload_id.does_not_exist(), AlreadyAsked)
+        new = Put(item, UploadItem.upload_id.does_not_exist(), AlreadyCreated)
         self._database.commit([new, asked, room], attempts=ATTEMPTS)
 
     def renew_form(self, upload: Upload) -> bool:
@@ -283,7 +285,7 @@ class UploadStore(Store):
         waiting: list[Action] = [
             UploadItem.form_expires_at.set(upload.form_expires_at),
             UploadItem.state.set(UploadStatus.AWAITING_FILE.value),
-            UploadItem.unfinished_in.set(_UNFINISHED),
+            UploadItem.unfinished_in.set(_UNFINISHED_KEY),
             UploadItem.look_at.set(look_at),
             UploadItem.validating_since.remove(),
             UploadItem.tries.set(0),
@@ -314,7 +316,7 @@ class UploadStore(Store):
         """Begin an examination: move an undecided upload to `validating`, one try more.
 
         The first try sets the time of the next look, later ones leave it. Returns None if the
-        upload is unknown or decided, or has had `TRIES` tries.
+        upload is unknown or decided, or has had `MAX_TRIES` tries.
         """
         item = UploadItem(program_id, upload_id)
         validating = [
@@ -331,7 +333,7 @@ class UploadStore(Store):
         ):
             return item.to_upload()
         item = UploadItem(program_id, upload_id)
-        another = UNDECIDED & (UploadItem.tries < TRIES)
+        another = UNDECIDED & (UploadItem.tries < MAX_TRIES)
         return item.to_upload() if self._database.update(item, validating, another) else None
 
     def restart_validation(self, upload: Upload, now: datetime, look_at: datetime) -> None:
@@ -411,14 +413,14 @@ class UploadStore(Store):
             UploadItem(upload.program_id, upload.upload_id), ending, untouched
         )
 
-    def overdue(self, now: datetime, count: int) -> Sequence[Overdue]:
+    def overdue(self, now: datetime, count: int) -> Sequence[OverdueUpload]:
         """List uploads to be looked at by now, each program's in turn, the longest overdue first.
 
         One query for each megabyte of what is overdue.
         """
-        return self._due(_UNFINISHED, now, count)
+        return self._due(_UNFINISHED_KEY, now, count)
 
-    def _due(self, unfinished_in: str, now: datetime, count: int) -> Sequence[Overdue]:
+    def _due(self, unfinished_in: str, now: datetime, count: int) -> Sequence[OverdueUpload]:
         found = self._database.query(
             UploadItem,
             unfinished_in,
@@ -426,12 +428,14 @@ class UploadStore(Store):
             index=UploadItem.unfinished_index,
         )
         due = (
-            Overdue(each.program_id, each.upload_id, each.look_at) for each in found if each.look_at
+            OverdueUpload(each.program_id, each.upload_id, each.look_at)
+            for each in found
+            if each.look_at
         )
         return list(islice(take_turns(due, lambda each: each.program_id, now), count))
 
     def take_for_look(
-        self, overdue: Overdue, look_at: datetime, *, while_validating: datetime
+        self, overdue: OverdueUpload, look_at: datetime, *, while_validating: datetime
     ) -> Upload | None:
         """Take an overdue upload for one look; None if another look, or its way on, was faster.
 
@@ -453,7 +457,10 @@ class UploadStore(Store):
         """
         actions: list[Action] = [UploadItem.copies.remove()]
         if upload.state is UploadStatus.VALID and not upload.used:
-            actions += [UploadItem.unfinished_in.set(_UNUSED), UploadItem.look_at.set(unused_at)]
+            actions += [
+                UploadItem.unfinished_in.set(_UNUSED_KEY),
+                UploadItem.look_at.set(unused_at),
+            ]
         else:
             actions += [UploadItem.unfinished_in.remove(), UploadItem.look_at.remove()]
         item = UploadItem(upload.program_id, upload.upload_id)
@@ -510,7 +517,7 @@ class VideoFiles:
 
         Raises `ObjectChanged` if another file was posted meanwhile, or none is left.
         """
-        key = upload.key_for(etag)
+        key = upload.video_key_for(etag)
         try:
             self._s3.copy_object(
                 Bucket=self._videos,
@@ -526,7 +533,7 @@ class VideoFiles:
             raise
         return key
 
-    def open(self, key: str, first_byte: int) -> Readable:
+    def open(self, key: str, first_byte: int) -> ByteStream:
         """Open a kept video at a byte: one GET, read as it is needed."""
         rest = f"bytes={first_byte}-"  # from 0 it is the whole of it
         return self._s3.get_object(Bucket=self._videos, Key=key, Range=rest)["Body"]
@@ -554,4 +561,6 @@ class VideoFiles:
 
 
 def _kept_part(program_id: str, size_bytes: int) -> Update:
-    return Update(KeptBytesItem(program_id, _KEPT), [KeptBytesItem.size_bytes.add(size_bytes)])
+    return Update(
+        KeptBytesItem(program_id, _KEPT_BYTES_SUFFIX), [KeptBytesItem.size_bytes.add(size_bytes)]
+    )

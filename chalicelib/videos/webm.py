@@ -34,7 +34,7 @@ MAX_ELEMENTS = 200_000
 """How many elements of a file are walked: a minute of picture and sound has some 10,000 blocks."""
 
 
-class _Id:
+class _ElementId:
     """Element ids as the Matroska specification (RFC 9559) has them, length marker included."""
 
     EBML = 0x1A45DFA3
@@ -53,17 +53,28 @@ class _Id:
     BLOCK = 0xA1
 
 
-_OPENED = frozenset(
-    (_Id.SEGMENT, _Id.INFO, _Id.TRACKS, _Id.TRACK_ENTRY, _Id.CLUSTER, _Id.BLOCK_GROUP)
+_CONTAINER_ELEMENTS = frozenset(
+    (
+        _ElementId.SEGMENT,
+        _ElementId.INFO,
+        _ElementId.TRACKS,
+        _ElementId.TRACK_ENTRY,
+        _ElementId.CLUSTER,
+        _ElementId.BLOCK_GROUP,
+    )
 )
-_CLUSTER_MARK = _Id.CLUSTER.to_bytes(4)
+_CLUSTER_MARK = _ElementId.CLUSTER.to_bytes(4)
 PICTURE, SOUND = 1, 2  # types of tracks
 _INVISIBLE = 0x08  # block flag: decoded but never shown, so no frame of its own
 _LONGEST_ID, _LONGEST_INTEGER = 4, 8
 _ANY_SIZE = b"|".join(b"[\\x%02x-\\x%02x].{%d}" % (0x80 >> n, 0xFF >> n, n) for n in range(8))
-_CUE = re.compile(b"\xbb(?:" + _ANY_SIZE + b")[\xb3\xb7]", re.DOTALL)  # begins with time or place
+_CUE_PATTERN = re.compile(
+    b"\xbb(?:" + _ANY_SIZE + b")[\xb3\xb7]", re.DOTALL
+)  # begins with time or place
 _PIECE_BYTES, _OVERLAP = 1024 * 1024, 16
-_CANDIDATES = 16  # picture data may contain a cluster's mark by chance, but hardly this often
+_MAX_CLUSTER_CANDIDATES = (
+    16  # picture data may contain a cluster's mark by chance, but hardly this often
+)
 
 
 class SeekableFile(Protocol):
@@ -73,7 +84,7 @@ class SeekableFile(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class WebmTiming:
     """`seconds` from the first timestamp to the last one's end; None: could not be told.
 
     `empty`: there is no picture and no sound anywhere in the file.
@@ -84,31 +95,31 @@ class Timing:
     empty: bool = False
 
 
-def timing(file: SeekableFile, size_bytes: int) -> Timing:
+def webm_timing(file: SeekableFile, size_bytes: int) -> WebmTiming:
     """The length and average frame rate of a WebM, from a sample at either end."""
     file.seek(0)
     beginning = file.read(min(HEAD_BYTES, size_bytes)) or b""
     head = _Blocks()
     head.collect(beginning, 0)
     if head.first is None:
-        return Timing(empty=len(beginning) >= size_bytes)
+        return WebmTiming(empty=len(beginning) >= size_bytes)
     tail = head if len(beginning) >= size_bytes else _last_cluster(file, size_bytes, head)
-    rate = _rate(head, tail)
+    rate = _frame_rate(head, tail)
     if tail is None or tail.last is None:
-        return Timing(frame_rate=rate)
+        return WebmTiming(frame_rate=rate)
     end = float(tail.last)
     if rate and tail.shown:
         end = max(end, max(tail.shown) + 1_000_000_000 / rate / head.scale)
     seconds = round((end - head.first) * head.scale / 1e9, 3)
-    return Timing(seconds=seconds, frame_rate=rate)
+    return WebmTiming(seconds=seconds, frame_rate=rate)
 
 
 def has_too_many_tracks(file: SeekableFile) -> bool:
     """Return whether the head of a file names more than `MAX_TRACKS` tracks."""
     file.seek(0)
     head = file.read(TRACKS_BYTES) or b""
-    entries = sum(element == _Id.TRACK_ENTRY for element, _, _ in _elements(head, 0))
-    return head[:4] == _Id.EBML.to_bytes(4) and entries > MAX_TRACKS
+    entries = sum(element == _ElementId.TRACK_ENTRY for element, _, _ in _elements(head, 0))
+    return head[:4] == _ElementId.EBML.to_bytes(4) and entries > MAX_TRACKS
 
 
 def codec_names(file: IO[bytes], *, without: Collection[int]) -> list[tuple[int, bytes]]:
@@ -119,11 +130,11 @@ def codec_names(file: IO[bytes], *, without: Collection[int]) -> list[tuple[int,
     codec: tuple[int, bytes] | None = None
     kind: int | None = None
     for element, begin, end in _elements(head, 0):
-        if element == _Id.TRACK_ENTRY:
+        if element == _ElementId.TRACK_ENTRY:
             codec, kind = None, None
-        elif element == _Id.TRACK_TYPE:
+        elif element == _ElementId.TRACK_TYPE:
             kind = _integer(head, begin, end)
-        elif element == _Id.CODEC and end > begin:
+        elif element == _ElementId.CODEC and end > begin:
             codec = begin, head[begin:end]
         if codec is not None and kind is not None:
             if kind not in without:
@@ -132,7 +143,7 @@ def codec_names(file: IO[bytes], *, without: Collection[int]) -> list[tuple[int,
     return names
 
 
-def is_excessive(file: IO[bytes], size_bytes: int) -> bool:
+def has_too_many_elements(file: IO[bytes], size_bytes: int) -> bool:
     """Return whether a WebM has more places to seek to than readers get through.
 
     They are counted wherever they stand, for readers look for the list in all places.
@@ -141,7 +152,7 @@ def is_excessive(file: IO[bytes], size_bytes: int) -> bool:
     while at < size_bytes:
         file.seek(at)
         piece = file.read(_PIECE_BYTES + _OVERLAP)
-        cues += sum(found.start() < _PIECE_BYTES for found in _CUE.finditer(piece))
+        cues += sum(found.start() < _PIECE_BYTES for found in _CUE_PATTERN.finditer(piece))
         at += _PIECE_BYTES
     return cues > MAX_CUES
 
@@ -154,15 +165,19 @@ def has_second_file(file: IO[bytes], size_bytes: int) -> bool:
             return False
         file.seek(at)
         head = file.read(_LONGEST_ID + _LONGEST_INTEGER)
-        name = _variable(head, 0, marker=True)
-        size = _variable(head, name[1]) if name else None
+        name = _variable_integer(head, 0, marker=True)
+        size = _variable_integer(head, name[1]) if name else None
         if name is None or size is None:
             return False
-        if name[0] == _Id.EBML and at:
+        if name[0] == _ElementId.EBML and at:
             return True
         length, begin = size
         unknown = length == (1 << 7 * (begin - name[1])) - 1
-        at += begin if unknown and name[0] in (_Id.SEGMENT, _Id.CLUSTER) else begin + length
+        at += (
+            begin
+            if unknown and name[0] in (_ElementId.SEGMENT, _ElementId.CLUSTER)
+            else begin + length
+        )
     return False
 
 
@@ -182,21 +197,21 @@ class _Blocks:
     def collect(self, data: bytes, start: int) -> None:
         for element, begin, end in _elements(data, start):
             match element:
-                case _Id.TIMESTAMP_SCALE:
+                case _ElementId.TIMESTAMP_SCALE:
                     self.scale = _integer(data, begin, end) or self.scale
-                case _Id.TRACK_ENTRY:
+                case _ElementId.TRACK_ENTRY:
                     self._number = self._type = None
-                case _Id.TRACK_NUMBER:
+                case _ElementId.TRACK_NUMBER:
                     self._number = _integer(data, begin, end)
                     self._found_track()
-                case _Id.TRACK_TYPE:
+                case _ElementId.TRACK_TYPE:
                     self._type = _integer(data, begin, end)
                     self._found_track()
-                case _Id.CLUSTER:
+                case _ElementId.CLUSTER:
                     self._cluster = None
-                case _Id.TIMESTAMP:
+                case _ElementId.TIMESTAMP:
                     self._cluster = _integer(data, begin, end)
-                case _Id.SIMPLE_BLOCK | _Id.BLOCK:
+                case _ElementId.SIMPLE_BLOCK | _ElementId.BLOCK:
                     self._found_block(data, begin, end)
 
     def _found_track(self) -> None:
@@ -204,7 +219,7 @@ class _Blocks:
             self.video = self._number
 
     def _found_block(self, data: bytes, begin: int, end: int) -> None:
-        track = _variable(data, begin)
+        track = _variable_integer(data, begin)
         if self._cluster is None or track is None or track[1] + 3 > end:
             return
         number, at = track
@@ -223,7 +238,7 @@ def _last_cluster(file: SeekableFile, size_bytes: int, head: _Blocks) -> _Blocks
         file.seek(size_bytes - wanted)
         data = (file.read(wanted - len(data)) or b"") + data
         found = len(data)
-        for _ in range(_CANDIDATES):
+        for _ in range(_MAX_CLUSTER_CANDIDATES):
             found = data.rfind(_CLUSTER_MARK, 0, found)
             if found < 0:
                 break
@@ -236,7 +251,7 @@ def _last_cluster(file: SeekableFile, size_bytes: int, head: _Blocks) -> _Blocks
         wanted *= 2
 
 
-def _rate(*stretches: _Blocks | None) -> float | None:
+def _frame_rate(*stretches: _Blocks | None) -> float | None:
     """Frames per second over stretches that need not touch each other."""
     frames, ticks, scale = 0, 0, 1
     for blocks in {id(blocks): blocks for blocks in stretches if blocks}.values():
@@ -252,9 +267,11 @@ def _elements(data: bytes, at: int) -> Iterator[tuple[int, int, int]]:
 
     Containers are entered rather than skipped, so those of unknown size need no care.
     """
-    while (head := _variable(data, at, marker=True)) and (size := _variable(data, head[1])):
+    while (head := _variable_integer(data, at, marker=True)) and (
+        size := _variable_integer(data, head[1])
+    ):
         element, (length, begin) = head[0], size
-        if element in _OPENED:
+        if element in _CONTAINER_ELEMENTS:
             yield element, begin, begin
             at = begin
         elif begin + length > len(data):
@@ -264,7 +281,7 @@ def _elements(data: bytes, at: int) -> Iterator[tuple[int, int, int]]:
             at = begin + length
 
 
-def _variable(data: bytes, at: int, *, marker: bool = False) -> tuple[int, int] | None:
+def _variable_integer(data: bytes, at: int, *, marker: bool = False) -> tuple[int, int] | None:
     """A variable-length integer and the position after it; ids keep their length marker."""
     if at >= len(data) or not data[at]:
         return None

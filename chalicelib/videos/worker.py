@@ -14,12 +14,12 @@ from chalicelib.videos.service import StuckUploadSweeper, VideoService
 
 def validate(service: VideoService, event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Validate each upload announced in a batch of S3 notifications."""
-    return _each_key(service.validate, event)
+    return _handle_each_key(service.validate, event)
 
 
 def reject_unexaminable(service: VideoService, event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Reject each upload whose validation came to no end, however often it was tried."""
-    return _each_key(service.reject_unexaminable, event)
+    return _handle_each_key(service.reject_unexaminable, event)
 
 
 def relay(bus: EventBus, event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -37,7 +37,7 @@ def sweep_stuck_uploads(sweeper: StuckUploadSweeper) -> int:
     return moved + removed
 
 
-def _each_key(handle: Callable[[str], None], event: Mapping[str, Any]) -> Mapping[str, Any]:
+def _handle_each_key(handle: Callable[[str], None], event: Mapping[str, Any]) -> Mapping[str, Any]:
     def arrived(body: str) -> None:
         # S3 sends a test event without records when the notification is set up.
         for record in json.loads(body).get("Records", ()):

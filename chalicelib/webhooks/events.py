@@ -218,11 +218,15 @@ def _ended(payload: "ActivityEnded") -> PublicData:
     return ActivityEndedData(payload.activity_id)
 
 
-type _OfPerformance = PerformanceQueued | PerformanceStaged | PerformancePosted | PerformanceFailed
+type _PerformancePayload = (
+    PerformanceQueued | PerformanceStaged | PerformancePosted | PerformanceFailed
+)
 
 
-def _performance(kind: type[_PerformanceData]) -> "Callable[[_OfPerformance], PublicData | None]":
-    def data(payload: "_OfPerformance") -> PublicData | None:
+def _performance(
+    kind: type[_PerformanceData],
+) -> "Callable[[_PerformancePayload], PublicData | None]":
+    def data(payload: "_PerformancePayload") -> PublicData | None:
         if payload.trial:
             return None
         return kind(
@@ -274,7 +278,7 @@ def _adjusted(payload: "PointsAdjusted") -> PublicData:
     return PointsAdjustedData(payload.member_id, payload.entry_id, payload.points)
 
 
-PUBLISHED: Mapping[str, Callable[[Any], PublicData | None]] = {
+PUBLIC_DATA_BY_TYPE: Mapping[str, Callable[[Any], PublicData | None]] = {
     "activities.ActivityPublished": _published,
     "activities.ActivityRejected": _rejected,
     "activities.ActivityEnded": _ended,
@@ -294,7 +298,7 @@ PUBLISHED: Mapping[str, Callable[[Any], PublicData | None]] = {
 }
 """Public event by type of internal event; an event that is not listed stays inside."""
 
-ON_THE_BUS: tuple[type[PublicData], ...] = (
+BUS_EVENTS: tuple[type[PublicData], ...] = (
     ActivityPublishedData,
     ActivityRejectedData,
     ActivityEndedData,
@@ -312,7 +316,7 @@ ON_THE_BUS: tuple[type[PublicData], ...] = (
     MemberLeftData,
     PointsAdjustedData,
 )
-ALL: tuple[type[PublicData], ...] = (*ON_THE_BUS, WebhookTestData)
+ALL_EVENTS: tuple[type[PublicData], ...] = (*BUS_EVENTS, WebhookTestData)
 
 
 def public_event(event: Event[Any]) -> PublicEvent | None:
@@ -320,7 +324,7 @@ def public_event(event: Event[Any]) -> PublicEvent | None:
 
     The same event gives the same public event, with the same id, each time.
     """
-    make = PUBLISHED.get(event.payload.TYPE)
+    make = PUBLIC_DATA_BY_TYPE.get(event.payload.TYPE)
     data = make(event.payload) if make else None
     if data is None:
         return None

@@ -12,7 +12,7 @@ from chalicelib.webhooks.model import Format, Language
 
 MAX_TITLE = 120
 
-_WORDS: Mapping[Language, Mapping[str, str]] = {
+_MESSAGE_TEXTS: Mapping[Language, Mapping[str, str]] = {
     Language.ENGLISH: {
         "activity.published": "A new activity is open: “{title}”.",
         "activity.rejected": "The video of an activity was rejected: “{title}”.",
@@ -78,7 +78,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
     },
 }
 
-_SCREENS = {
+_SCREEN_PATHS = {
     "activity": "/manage/activities/{activity_id}",
     "performance": "/manage/activities/{activity_id}",
     "reward.redeemed": "/manage/redemptions",
@@ -90,7 +90,7 @@ _SCREENS = {
 }
 
 
-def message(
+def message_body(
     format: Format,  # noqa: A002  its name in the API
     language: Language,
     event: Mapping[str, Any],
@@ -101,7 +101,7 @@ def message(
 
     `title` is what its activity or reward is called, as somebody wrote it; empty if there is none.
     """
-    words = _WORDS[language]
+    words = _MESSAGE_TEXTS[language]
     kept = clean_external_line(title, MAX_TITLE) or words["untitled"]
     text = without_links(words[event["type"]].format_map({**event["data"], "title": kept}))
     link = _link(event, console_url)
@@ -162,5 +162,5 @@ def _link(event: Mapping[str, Any], console_url: str) -> str | None:
     if not console_url:
         return None
     thing = str(event["type"]).partition(".")[0]
-    path = _SCREENS.get(event["type"]) or _SCREENS[thing]
+    path = _SCREEN_PATHS.get(event["type"]) or _SCREEN_PATHS[thing]
     return console_url + path.format_map(event["data"])

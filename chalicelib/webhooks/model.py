@@ -14,9 +14,9 @@ from chalicelib.foundation.values import dataclass
 MAX_WEBHOOKS = 10
 """Maximum per program: each event costs a write and a request for each webhook."""
 
-MAX_NAME = 60
+MAX_NAME_LENGTH = 60
 
-WAITS = (
+RETRY_WAITS = (
     timedelta(seconds=30),
     timedelta(minutes=2),
     timedelta(minutes=10),
@@ -28,7 +28,7 @@ WAITS = (
 )
 """After each failed try; after the last of them a delivery is given up, about a day old."""
 
-MAX_TRIES = len(WAITS) + 1
+MAX_TRIES = len(RETRY_WAITS) + 1
 JITTER = 0.2
 """A wait is up to this part of itself longer, so that receivers do not get all at one moment."""
 
@@ -36,9 +36,9 @@ LONGEST_RETRY_AFTER = timedelta(hours=1)
 DISABLED_AFTER = timedelta(days=3)
 """Without one delivery that got through: a delivery given up after that disables its webhook."""
 
-DELIVERIES_KEPT = timedelta(days=30)
-BOTH_SECRETS_FOR = timedelta(days=1)
-SLOW = timedelta(seconds=2)
+DELIVERY_RETENTION = timedelta(days=30)
+SECRET_OVERLAP = timedelta(days=1)
+SLOW_RESPONSE_TIME = timedelta(seconds=2)
 """A receiver that takes longer than this is served apart from the others."""
 
 SECRET_BYTES = 32
@@ -66,7 +66,7 @@ class EventType(StrEnum):
     POINTS_ADJUSTED = "points.adjusted"
 
 
-TEST = "webhook.test"
+TEST_EVENT = "webhook.test"
 
 
 class Format(StrEnum):
@@ -110,7 +110,7 @@ class Secrets:
         """Return these with a new secret, now shown; the one before is valid for a day more."""
         if not self.shown:
             return Secrets(self.url, new, shown=True)
-        return Secrets(self.url, new, True, self.current, now + BOTH_SECRETS_FOR)
+        return Secrets(self.url, new, True, self.current, now + SECRET_OVERLAP)
 
     def valid(self, now: datetime) -> tuple[str, ...]:
         """Return the secrets to sign with: two for a day after a change."""
@@ -198,7 +198,7 @@ class Delivery:
 
     @property
     def is_test(self) -> bool:
-        return self.event_type == TEST
+        return self.event_type == TEST_EVENT
 
 
 def next_wait(tries: int, jitter: float, asked: timedelta | None = None) -> timedelta | None:
@@ -206,9 +206,9 @@ def next_wait(tries: int, jitter: float, asked: timedelta | None = None) -> time
 
     `jitter` is from 0 to 1. A receiver may ask for a longer wait, up to an hour.
     """
-    if tries > len(WAITS):
+    if tries > len(RETRY_WAITS):
         return None
-    wait = WAITS[tries - 1] * (1 + JITTER * jitter)
+    wait = RETRY_WAITS[tries - 1] * (1 + JITTER * jitter)
     return max(wait, min(asked or wait, LONGEST_RETRY_AFTER))
 
 
@@ -218,7 +218,7 @@ def is_to_be_disabled(webhook: Webhook, now: datetime) -> bool:
     return since is not None and now - since >= DISABLED_AFTER
 
 
-def secret_of(random: bytes) -> str:
+def format_secret(random: bytes) -> str:
     """Return a secret in the form that libraries for Standard Webhooks take."""
     return _SECRET_PREFIX + base64.b64encode(random).decode()
 
@@ -241,6 +241,6 @@ def signature_headers(
     }
 
 
-def wanting(webhooks: Collection[Webhook], event_type: str) -> list[Webhook]:
+def webhooks_wanting(webhooks: Collection[Webhook], event_type: str) -> list[Webhook]:
     """Return those of these webhooks that are sent events of a type."""
     return [each for each in webhooks if each.wants(event_type)]

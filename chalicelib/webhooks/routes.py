@@ -13,7 +13,7 @@ from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.queries import PageQuery
 from chalicelib.foundation.schemas import Schema
 from chalicelib.webhooks.model import (
-    MAX_NAME,
+    MAX_NAME_LENGTH,
     Delivery,
     DeliveryState,
     EventType,
@@ -24,7 +24,7 @@ from chalicelib.webhooks.model import (
 )
 from chalicelib.webhooks.service import WebhookService
 
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), LINE]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH), LINE]
 Url = Annotated[
     str,
     Field(

@@ -26,13 +26,13 @@ from chalicelib.foundation.sweeps import IsLate, sweep_due_items
 from chalicelib.foundation.table import Conflict
 from chalicelib.foundation.values import dataclass
 from chalicelib.webhooks.events import WebhookTestData
-from chalicelib.webhooks.messages import message
+from chalicelib.webhooks.messages import message_body
 from chalicelib.webhooks.model import (
     MAX_TRIES,
     MAX_WEBHOOKS,
+    RETRY_WAITS,
     SECRET_BYTES,
-    SLOW,
-    WAITS,
+    SLOW_RESPONSE_TIME,
     Delivery,
     DeliveryState,
     Format,
@@ -40,11 +40,11 @@ from chalicelib.webhooks.model import (
     Secrets,
     Webhook,
     WebhookState,
+    format_secret,
     is_to_be_disabled,
     next_wait,
-    secret_of,
     signature_headers,
-    wanting,
+    webhooks_wanting,
 )
 from chalicelib.webhooks.queue import DeliveryQueues, DeliveryTrigger
 from chalicelib.webhooks.store import (
@@ -55,11 +55,11 @@ from chalicelib.webhooks.store import (
 )
 from chalicelib.webhooks.vault import SecretVault
 
-LOOKED_AT_AFTER = timedelta(minutes=1)
+RECHECK_DELAY = timedelta(minutes=1)
 """The clock looks whether what was announced was sent; it also covers an index that lags."""
 
-SENT_AGAIN_AFTER = timedelta(minutes=2)
-TESTS_A_MINUTE = 5
+CLAIM_DURATION = timedelta(minutes=2)
+MAX_TESTS_PER_MINUTE = 5
 MAX_CONCURRENT = 5
 """Requests at once to one receiver: what one webhook gets of all."""
 
@@ -123,9 +123,9 @@ class WebhookService:
         made_id: str | None = None,
     ) -> Webhook:
         """Create a webhook. Raises the problems `invalid_request` and `limit_reached`."""
-        address, now = self._address(url), self._clock.now()
+        address, now = self._checked_address(url), self._clock.now()
         webhook_id = f"whk_{made_id}" if made_id else new_id("whk", now)
-        kept = Secrets(url, secret_of(random_secrets.token_bytes(SECRET_BYTES)))
+        kept = Secrets(url, format_secret(random_secrets.token_bytes(SECRET_BYTES)))
         webhook = Webhook(
             program_id=caller.program_id,
             webhook_id=webhook_id,
@@ -136,7 +136,7 @@ class WebhookService:
             types=frozenset(types),
             state=WebhookState.ACTIVE,
             shown_url=address.shown,
-            sealed=self._vault().seal(caller.program_id, webhook_id, kept),
+            sealed=self._vault().encrypt(caller.program_id, webhook_id, kept),
             created_at=now,
             created_by=caller.member_id,
         )
@@ -183,9 +183,9 @@ class WebhookService:
         check_version("this webhook", was.version, version)
         becomes, moved = replace(was, **changes, version=was.version + 1), False
         if url is not None:
-            address = self._address(url)
-            kept = self._vault().open(was.program_id, webhook_id, was.sealed)
-            sealed = self._vault().seal(was.program_id, webhook_id, replace(kept, url=url))
+            address = self._checked_address(url)
+            kept = self._vault().decrypt(was.program_id, webhook_id, was.sealed)
+            sealed = self._vault().encrypt(was.program_id, webhook_id, replace(kept, url=url))
             becomes, moved = (
                 replace(becomes, shown_url=address.shown, sealed=sealed),
                 kept.url != url,
@@ -212,10 +212,10 @@ class WebhookService:
         `changed_meanwhile`.
         """
         was = self.webhook(caller, webhook_id)
-        kept = self._vault().open(was.program_id, webhook_id, was.sealed)
-        new = secret_of(random_secrets.token_bytes(SECRET_BYTES))
+        kept = self._vault().decrypt(was.program_id, webhook_id, was.sealed)
+        new = format_secret(random_secrets.token_bytes(SECRET_BYTES))
         rotated = kept.rotated(new, self._clock.now())
-        sealed = self._vault().seal(was.program_id, webhook_id, rotated)
+        sealed = self._vault().encrypt(was.program_id, webhook_id, rotated)
         becomes = replace(was, sealed=sealed, version=was.version + 1)
         if not self._store.change(was, becomes, Kind.WEBHOOK_SECRET_RENEWED):
             raise _changed_meanwhile()
@@ -228,10 +228,10 @@ class WebhookService:
         """
         # When another request writes first, this one tries again. Each request that wins counts as
         # a test event, so the limit ends the loop.
-        for _ in range(TESTS_A_MINUTE + 1):
+        for _ in range(MAX_TESTS_PER_MINUTE + 1):
             webhook, now = self.webhook(caller, webhook_id), self._clock.now()
             recent = webhook.tests_since(now - timedelta(minutes=1))
-            if len(recent) >= TESTS_A_MINUTE:
+            if len(recent) >= MAX_TESTS_PER_MINUTE:
                 break
             delivery = self._test_event(webhook, now)
             if self._store.add_test(webhook, delivery, (*recent, now)):
@@ -239,7 +239,7 @@ class WebhookService:
                 return delivery
         raise Problem(
             ProblemCode.TOO_MANY_REQUESTS,
-            f"{TESTS_A_MINUTE} test events a minute are the limit. Wait a moment.",
+            f"{MAX_TESTS_PER_MINUTE} test events a minute are the limit. Wait a moment.",
             headers={"Retry-After": "60"},
         )
 
@@ -262,7 +262,7 @@ class WebhookService:
             self._cursors.make(caller.program_id, listing, last) if last else None,
         )
 
-    def _address(self, url: str) -> Address:
+    def _checked_address(self, url: str) -> Address:
         try:
             return parse(url, self._own_hosts, self._test_networks)
         except AddressRefused as refused:
@@ -282,7 +282,7 @@ class WebhookService:
     def _announce(self, webhook: Webhook) -> None:
         """Let a manager's wish be seen to at once, also if the receiver is being left alone."""
         program_id, webhook_id = webhook.program_id, webhook.webhook_id
-        look_at = self._clock.now() + LOOKED_AT_AFTER
+        look_at = self._clock.now() + RECHECK_DELAY
         self._store.announce(program_id, webhook_id, look_at, at_once=True)
         self._queues().send(DeliveryTrigger(program_id, webhook_id), slow=webhook.slow)
 
@@ -307,12 +307,12 @@ class FanOut:
             program_id = str(event["program_id"])
             if program_id not in webhooks:
                 webhooks[program_id] = self._store.webhooks(program_id)
-            for webhook in wanting(webhooks[program_id], str(event["type"])):
+            for webhook in webhooks_wanting(webhooks[program_id], str(event["type"])):
                 self._store.add(_new_delivery(program_id, webhook.webhook_id, event, now))
                 touched[program_id, webhook.webhook_id] = webhook
                 made += 1
         for (program_id, webhook_id), webhook in touched.items():
-            self._store.announce(program_id, webhook_id, now + LOOKED_AT_AFTER)
+            self._store.announce(program_id, webhook_id, now + RECHECK_DELAY)
             self._queues.send(DeliveryTrigger(program_id, webhook_id), slow=webhook.slow)
         return made
 
@@ -335,13 +335,13 @@ class DueWebhooks:
             if is_late():
                 break
             self._queues().send(DeliveryTrigger(program_id, webhook_id), slow=False)
-            self._store.postpone_due_run(key, program_id, webhook_id, now + SENT_AGAIN_AFTER)
+            self._store.postpone_due_run(key, program_id, webhook_id, now + CLAIM_DURATION)
             queued += 1
         return queued
 
 
 @dataclass(frozen=True)
-class _Tried:
+class _DeliveryAttempt:
     """What became of a delivery that was due; not `moved`: another had taken it.
 
     `given_up`: this try was its last one, and failed; a test event is never given up.
@@ -394,23 +394,25 @@ class Deliverer:
         lease = self._store.lease(trigger.program_id, trigger.webhook_id, started, LEASE_DURATION)
         if lease is None:
             return 0
-        return self._turn(webhook, lease, started + TURN_DURATION)
+        return self._deliver_for_a_turn(webhook, lease, started + TURN_DURATION)
 
-    def _turn(self, webhook: Webhook, lease: Lease, until: datetime) -> int:
+    def _deliver_for_a_turn(self, webhook: Webhook, lease: Lease, until: datetime) -> int:
         delivered, failures, held_until = 0, lease.failures, None
         kept: Secrets | None = None
         while True:
             now = self._clock.now()
             late, due = now >= until, []
             if held_until is None and not late:
-                due = self._due(webhook, now)
+                due = self._due_deliveries(webhook, now)
             if due:
                 # After requests somebody may have removed, paused or moved it: those were the last.
                 found = self._store.get(webhook.program_id, webhook.webhook_id) if kept else webhook
                 if found is None:
                     self._store.forget_run(webhook.program_id, webhook.webhook_id)
                     return delivered
-                kept = self._opened(found, kept if found.sealed == webhook.sealed else None)
+                kept = self._decrypted_secrets(
+                    found, kept if found.sealed == webhook.sealed else None
+                )
                 webhook = found
                 tried = self._try_all(webhook, kept, due)
                 outcomes = [each.outcome for each in tried if each.outcome]
@@ -421,27 +423,27 @@ class Deliverer:
                 elif outcomes:
                     held_until = now + BACKOFFS[min(failures, len(BACKOFFS) - 1)]
                     failures += 1
-                webhook = self._noted(webhook, tried)
+                webhook = self._record_health(webhook, tried)
                 if any(each.moved for each in tried):
                     continue  # else the index lags: what it shows was taken already
-            if self._finished(webhook, lease, held_until, failures, late=late):
+            if self._finish_turn(webhook, lease, held_until, failures, late=late):
                 return delivered
             renewed = self._store.renewed(lease)
             if renewed is None:
                 return delivered
             lease = renewed
 
-    def _due(self, webhook: Webhook, now: datetime) -> list[Delivery]:
+    def _due_deliveries(self, webhook: Webhook, now: datetime) -> list[Delivery]:
         """Return what is due; of a webhook that is off all that waits, to be given up."""
         off = webhook.state is not WebhookState.ACTIVE
-        until = now + sum(WAITS, LEASE_DURATION) if off else now
+        until = now + sum(RETRY_WAITS, LEASE_DURATION) if off else now
         return self._store.due(webhook.program_id, webhook.webhook_id, until, MAX_CONCURRENT)
 
-    def _opened(self, webhook: Webhook, kept: Secrets | None) -> Secrets:
+    def _decrypted_secrets(self, webhook: Webhook, kept: Secrets | None) -> Secrets:
         """Return what only the receiver knows, as it was opened before if it is the same still."""
-        return kept or self._vault.open(webhook.program_id, webhook.webhook_id, webhook.sealed)
+        return kept or self._vault.decrypt(webhook.program_id, webhook.webhook_id, webhook.sealed)
 
-    def _finished(
+    def _finish_turn(
         self,
         webhook: Webhook,
         lease: Lease,
@@ -466,34 +468,38 @@ class Deliverer:
             )
         return True
 
-    def _try_all(self, webhook: Webhook, kept: Secrets, due: Sequence[Delivery]) -> list[_Tried]:
+    def _try_all(
+        self, webhook: Webhook, kept: Secrets, due: Sequence[Delivery]
+    ) -> list[_DeliveryAttempt]:
         if len(due) == 1:
-            return [self._try(webhook, kept, due[0])]
+            return [self._try_delivery(webhook, kept, due[0])]
         with ThreadPoolExecutor(max_workers=MAX_CONCURRENT) as pool:
-            return list(pool.map(lambda each: self._try(webhook, kept, each), due))
+            return list(pool.map(lambda each: self._try_delivery(webhook, kept, each), due))
 
-    def _try(self, webhook: Webhook, kept: Secrets, delivery: Delivery) -> _Tried:
+    def _try_delivery(
+        self, webhook: Webhook, kept: Secrets, delivery: Delivery
+    ) -> _DeliveryAttempt:
         if webhook.state is not WebhookState.ACTIVE and not delivery.is_test:
             self._store.drop(delivery, f"webhook_{webhook.state.value}")
-            return _Tried()
+            return _DeliveryAttempt()
         now = self._clock.now()
         tries = delivery.tries + 1
         if tries > (1 if delivery.is_test else MAX_TRIES):
             # A sender died between the last try and its record.
             self._store.drop(delivery, "outcome_unknown")
-            return _Tried()
+            return _DeliveryAttempt()
         jitter = self._jitter()
         wait = next_wait(tries, jitter)
         if not self._store.claim(delivery, now + (wait or LEASE_DURATION), now):
-            return _Tried(moved=False)
-        body = self._body(webhook, delivery)
+            return _DeliveryAttempt(moved=False)
+        body = self._delivery_body(webhook, delivery)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "Greenroom-Webhooks/1",
             **signature_headers(delivery.event_id, body, kept.valid(now), now),
         }
         outcome = self._sender.post(kept.url, body, headers)
-        state, due_at = self._next(delivery, outcome, tries, jitter)
+        state, due_at = self._next_state(delivery, outcome, tries, jitter)
         self._store.record(delivery, outcome, state, due_at)
         logger.info(
             "webhook tried",
@@ -507,9 +513,9 @@ class Deliverer:
             },
         )
         given_up = state is DeliveryState.FAILED and not delivery.is_test
-        return _Tried(outcome, is_test=delivery.is_test, given_up=given_up)
+        return _DeliveryAttempt(outcome, is_test=delivery.is_test, given_up=given_up)
 
-    def _next(
+    def _next_state(
         self, delivery: Delivery, outcome: DeliveryResult, tries: int, jitter: float
     ) -> tuple[DeliveryState, datetime | None]:
         if outcome.delivered:
@@ -519,15 +525,15 @@ class Deliverer:
             return DeliveryState.FAILED, None
         return DeliveryState.WAITING, self._clock.now() + wait
 
-    def _body(self, webhook: Webhook, delivery: Delivery) -> bytes:
+    def _delivery_body(self, webhook: Webhook, delivery: Delivery) -> bytes:
         if webhook.format is Format.JSON:
             return delivery.body.encode()
         event = json.loads(delivery.body)
         title = self._titles(webhook.program_id, event["data"])
-        told = message(webhook.format, webhook.language, event, title, self._console_url)
+        told = message_body(webhook.format, webhook.language, event, title, self._console_url)
         return json.dumps(told).encode()
 
-    def _noted(self, webhook: Webhook, tried: Sequence[_Tried]) -> Webhook:
+    def _record_health(self, webhook: Webhook, tried: Sequence[_DeliveryAttempt]) -> Webhook:
         """Note how a receiver does, and disable it after days; a call only when that changes.
 
         A test event that fails tells its manager, and counts for nothing else.
@@ -543,7 +549,7 @@ class Deliverer:
             failing_since = webhook.failing_since or began
         longest = timedelta(milliseconds=max(each.milliseconds for each in outcomes))
         # A receiver begins as a slow one, and is quick from its first quick answers on.
-        slow = longest > SLOW or (webhook.slow and not any_through)
+        slow = longest > SLOW_RESPONSE_TIME or (webhook.slow and not any_through)
         if (failing_since, slow) != (webhook.failing_since, webhook.slow):
             self._store.record_health(webhook, failing_since=failing_since, slow=slow)
         noted = replace(webhook, failing_since=failing_since, slow=slow)

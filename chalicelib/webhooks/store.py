@@ -42,7 +42,7 @@ from chalicelib.foundation.table import (
 )
 from chalicelib.foundation.values import dataclass
 from chalicelib.webhooks.model import (
-    DELIVERIES_KEPT,
+    DELIVERY_RETENTION,
     MAX_WEBHOOKS,
     Delivery,
     DeliveryState,
@@ -53,8 +53,8 @@ from chalicelib.webhooks.model import (
 )
 
 WEBHOOK, RUN, DELIVERY = "webhook#", "run#", "delivery#"
-_DUE = "due"
-AUDITED = ("name", "format", "language", "types", "state", "shown_url")
+_DUE_KEY = "due"
+AUDITED_FIELDS = ("name", "format", "language", "types", "state", "shown_url")
 
 
 class AlreadyCreated(Exception):
@@ -188,7 +188,7 @@ class WebhookStore(Store):
                     room,
                     WebhookLimitReached,
                 ),
-                _act(Kind.WEBHOOK_CREATED, webhook, after=select_fields(webhook, AUDITED)),
+                _act(Kind.WEBHOOK_CREATED, webhook, after=select_fields(webhook, AUDITED_FIELDS)),
             ]
         )
 
@@ -237,7 +237,7 @@ class WebhookStore(Store):
         ]
         if becomes.failing_since is None:
             actions += [model.failing_since.remove(), model.disabled_at.remove()]
-        before, after = select_fields(was, AUDITED), select_fields(becomes, AUDITED)
+        before, after = select_fields(was, AUDITED_FIELDS), select_fields(becomes, AUDITED_FIELDS)
         if moved:
             before, after = {**before, "url": None}, {**after, "url": "…"}
         told = _act(kind, was, before, after)
@@ -254,7 +254,7 @@ class WebhookStore(Store):
                         _ids_item(webhook.program_id),
                         [WebhookIdsItem.ids.delete({webhook.webhook_id})],
                     ),
-                    _act(Kind.WEBHOOK_REMOVED, webhook, select_fields(webhook, AUDITED)),
+                    _act(Kind.WEBHOOK_REMOVED, webhook, select_fields(webhook, AUDITED_FIELDS)),
                 ]
             )
         except Conflict:
@@ -440,7 +440,7 @@ class WebhookStore(Store):
         actions: list[Action] = [
             model.wakes.add(1),
             model.announced_until.set(look_at),
-            model.due_in.set(_DUE),
+            model.due_in.set(_DUE_KEY),
             model.due_key.set(due_key(program_id, look_at, webhook_id)),
         ]
         if at_once:
@@ -491,7 +491,7 @@ class WebhookStore(Store):
         ]
         if look_at:
             key = due_key(lease.program_id, look_at, lease.webhook_id)
-            actions += [model.due_in.set(_DUE), model.due_key.set(key)]
+            actions += [model.due_in.set(_DUE_KEY), model.due_key.set(key)]
         else:
             actions += [model.due_in.remove(), model.due_key.remove()]
         item = RunItem(lease.program_id, f"{RUN}{lease.webhook_id}")
@@ -511,7 +511,7 @@ class WebhookStore(Store):
         """
         found = self._database.query(
             RunItem,
-            _DUE,
+            _DUE_KEY,
             DueIndex.due_key.between(after, until),
             index=RunItem.due,
             limit=count,
@@ -587,7 +587,7 @@ def _delivery_item(delivery: Delivery) -> DeliveryItem:
         tries=0,
         waiting_in=_waiting(delivery.program_id, delivery.webhook_id),
         due_at=delivery.due_at,
-        expires_at=int((delivery.occurred_at + DELIVERIES_KEPT).timestamp()),
+        expires_at=int((delivery.occurred_at + DELIVERY_RETENTION).timestamp()),
     )
 
 

@@ -15,22 +15,22 @@ class SecretVault:
         self._kms = kms
         self._key_id = key_id
 
-    def seal(self, program_id: str, webhook_id: str, secrets: Secrets) -> bytes:
+    def encrypt(self, program_id: str, webhook_id: str, secrets: Secrets) -> bytes:
         answer = self._kms.encrypt(
             KeyId=self._key_id,
             Plaintext=secrets.to_text().encode(),
-            EncryptionContext=_context(program_id, webhook_id),
+            EncryptionContext=_encryption_context(program_id, webhook_id),
         )
         return answer["CiphertextBlob"]
 
-    def open(self, program_id: str, webhook_id: str, sealed: bytes) -> Secrets:
+    def decrypt(self, program_id: str, webhook_id: str, sealed: bytes) -> Secrets:
         answer = self._kms.decrypt(
             KeyId=self._key_id,
             CiphertextBlob=sealed,
-            EncryptionContext=_context(program_id, webhook_id),
+            EncryptionContext=_encryption_context(program_id, webhook_id),
         )
         return Secrets.from_text(answer["Plaintext"].decode())
 
 
-def _context(program_id: str, webhook_id: str) -> dict[str, str]:
+def _encryption_context(program_id: str, webhook_id: str) -> dict[str, str]:
     return {"program_id": program_id, "webhook_id": webhook_id}

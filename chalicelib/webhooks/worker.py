@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TIME_RESERVE = timedelta(seconds=10)
 """Time kept for a call of AWS that is under way."""
 
-_PARTS = ("id", "type", "program_id", "occurred_at", "data")
+_EVENT_FIELDS = ("id", "type", "program_id", "occurred_at", "data")
 
 
 class NoPublicEvent(Exception):
@@ -48,7 +48,7 @@ def fan_out(service: "FanOut", event: Mapping[str, Any]) -> Mapping[str, Any]:
 def _public_event(body: str) -> Mapping[str, Any]:
     received = json.loads(body)
     detail = received.get("detail") if isinstance(received, dict) else None
-    if not isinstance(detail, dict) or any(each not in detail for each in _PARTS):
+    if not isinstance(detail, dict) or any(each not in detail for each in _EVENT_FIELDS):
         raise NoPublicEvent(body[:200])
     return detail
 

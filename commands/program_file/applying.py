@@ -13,7 +13,7 @@ from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.programs.model import MemberStatus, Program, normalized_name
 from chalicelib.programs.service import ProgramChanges
-from chalicelib.rewards.service import Changes
+from chalicelib.rewards.service import RewardFieldChanges
 from commands.program_file import plan
 from commands.program_file.plan import State, Step
 
@@ -194,7 +194,7 @@ class _StepRunner:
         fields = dict(step.wanted if isinstance(step, plan.CreateReward) else step.changes)
         if step.channels is not None:
             fields["channel_ids"] = [self._channel_ids[each] for each in step.channels]
-        wanted = cast("Changes", fields)
+        wanted = cast("RewardFieldChanges", fields)
         if isinstance(step, plan.CreateReward):
             rewards.create(self._caller, **wanted)
         else:

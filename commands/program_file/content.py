@@ -10,15 +10,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from chalicelib.activities.model import MAX_ADDRESSED, MAX_TIME
+from chalicelib.activities.model import MAX_ADDRESSED_CHANNELS, MAX_TIME_LENGTH
 from chalicelib.foundation.fields import LINE, PARAGRAPHS
 from chalicelib.foundation.identity import MAX_EMAIL_LENGTH, Role, normalized_email
 from chalicelib.programs.model import (
     MAX_CHANNELS,
     MAX_CHANNELS_OF_MEMBER,
-    MAX_DISCLOSURE,
+    MAX_DISCLOSURE_LENGTH,
     MAX_FULFILLERS,
-    MAX_REUSE,
+    MAX_REUSE_WARNING,
     ChannelKind,
     ContentDisclosure,
     is_time_zone,
@@ -26,12 +26,12 @@ from chalicelib.programs.model import (
 )
 from chalicelib.programs.views import Name
 from chalicelib.rewards.model import (
-    MAX_DESCRIPTION,
+    MAX_DESCRIPTION_LENGTH,
     MAX_PER_MEMBER,
     MAX_PRICE,
     MAX_REWARDS,
     MAX_STOCK,
-    MAX_TITLE,
+    MAX_TITLE_LENGTH,
     RewardState,
 )
 from commands.program_file.positions import Path, lines_of
@@ -74,7 +74,7 @@ def _zone(value: str) -> str:
 
 
 Email = Annotated[str, Field(max_length=MAX_EMAIL_LENGTH), BeforeValidator(_email)]
-WallClock = Annotated[str, Field(max_length=MAX_TIME), BeforeValidator(_wall_clock)]
+WallClock = Annotated[str, Field(max_length=MAX_TIME_LENGTH), BeforeValidator(_wall_clock)]
 """Empty for none."""
 
 
@@ -89,11 +89,13 @@ class SettingsTable(_Table):
     time_zone: Annotated[str, BeforeValidator(_zone)] | None = None
     leaderboard: Annotated[bool, Field(strict=True)] | None = None
     rewards: Annotated[bool, Field(strict=True)] | None = None
-    disclosure: Annotated[str, Field(max_length=MAX_DISCLOSURE), LINE] | None = None
+    disclosure: Annotated[str, Field(max_length=MAX_DISCLOSURE_LENGTH), LINE] | None = None
     managers_on_leaderboard: Annotated[bool, Field(strict=True)] | None = None
     names_on_leaderboard: Annotated[bool, Field(strict=True)] | None = None
     content_disclosure: ContentDisclosure | None = None
-    reuse_warning_above: Annotated[int, Field(strict=True, ge=0, le=MAX_REUSE)] | None = None
+    reuse_warning_above: Annotated[int, Field(strict=True, ge=0, le=MAX_REUSE_WARNING)] | None = (
+        None
+    )
     fulfillers: Annotated[tuple[Email, ...], Field(max_length=MAX_FULFILLERS)] | None = None
 
 
@@ -118,7 +120,7 @@ class PersonTable(_Table):
     channels: Annotated[tuple[Name, ...], Field(max_length=MAX_CHANNELS_OF_MEMBER)] | None = None
 
 
-Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE), LINE]
+Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_LENGTH), LINE]
 
 
 class RewardTable(_Table):
@@ -126,7 +128,7 @@ class RewardTable(_Table):
 
     title: Title
     was: Title | None = None
-    description: Annotated[str, Field(max_length=MAX_DESCRIPTION), PARAGRAPHS] | None = None
+    description: Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH), PARAGRAPHS] | None = None
     price: Annotated[int, Field(ge=1, le=MAX_PRICE, strict=True)]
     stock: Annotated[int, Field(ge=1, le=MAX_STOCK, strict=True)] | Literal["unlimited"] | None = (
         None
@@ -136,7 +138,7 @@ class RewardTable(_Table):
     ) = None
     starts_at: WallClock | None = None
     ends_at: WallClock | None = None
-    channels: Annotated[tuple[Name, ...], Field(max_length=MAX_ADDRESSED)] | None = None
+    channels: Annotated[tuple[Name, ...], Field(max_length=MAX_ADDRESSED_CHANNELS)] | None = None
     state: RewardState | None = None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chalicelib.activities.model import InvalidTime, check_window, instant_of
+from chalicelib.activities.model import InvalidTime, check_window, parse_wall_clock_time
 from chalicelib.foundation.identity import Role
 from chalicelib.foundation.personal import erased_address
 from chalicelib.programs.model import (
@@ -510,7 +510,7 @@ class _Planner:
             if text is None:
                 continue
             try:
-                found[name] = instant_of(text, self.zone) if text else None
+                found[name] = parse_wall_clock_time(text, self.zone) if text else None
             except InvalidTime as error:
                 at = self.file.at("rewards", number, name)
                 self.problems.append(f"{at}{error.message}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.videos.model import TRIES
+from chalicelib.videos.model import MAX_TRIES
 from chalicelib.videos.ranges import ObjectChanged
 from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import Api, post_form, without_previews
@@ -231,7 +231,7 @@ def test_an_upload_that_could_not_be_examined_is_rejected_and_says_so(
         form = manager.ask_for_upload()
         manager.post_file(form, (clips / "demo.mp4").read_bytes())
         activity = manager.create(form.upload_id)["activity_id"]
-        deployed.change_upload(form.upload_id, tries=TRIES)
+        deployed.change_upload(form.upload_id, tries=MAX_TRIES)
         for _ in range(2):
             deployed.announce(form.fields["key"], "ArrivalsFailed")
         upload = manager.verdict(form.upload_id)

@@ -50,7 +50,9 @@ class Program:
         videos, store = self.container.videos, self.container.upload_store
         upload = videos.ask_for_upload(self.manager, "video/mp4", "quotas").upload
         facts = VideoFacts(size_bytes=1000, container="mp4", has_video=True)
-        assert store.decide(upload, facts, (), upload.key_for("etag"), self.container.clock.now())
+        assert store.decide(
+            upload, facts, (), upload.video_key_for("etag"), self.container.clock.now()
+        )
         return upload.upload_id
 
     def creates(self, upload_id: str) -> Activity:

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.performances.staging_run import RESUMES
-from chalicelib.tiktok.chunks import MAX_PIECE_BYTES
+from chalicelib.performances.staging_run import MAX_RESUMES
+from chalicelib.tiktok.chunks import MAX_CHUNK_BYTES
 from chalicelib.tiktok.client import MAX_REALIGNMENTS
 from tests.faults.flows import POSTED, REPORTED
 from tests.faults.scenario import Scenario
 from tests.faults.simulation import POLLING, SMALL_VIDEO_BYTES
 
-TWO_CHUNKS = MAX_PIECE_BYTES + 1
+TWO_CHUNKS = MAX_CHUNK_BYTES + 1
 """The size of the smallest video that goes out in two chunks."""
 
-SENDINGS = 1 + RESUMES
+SENDINGS = 1 + MAX_RESUMES
 """How often one run sends a chunk that is refused without a usable range."""
 
 REALIGNED_SENDINGS = SENDINGS * (1 + MAX_REALIGNMENTS)

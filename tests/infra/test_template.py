@@ -23,7 +23,7 @@ from chalicelib.programs import events as programs
 from chalicelib.reports import events as reports
 from chalicelib.rewards import events as rewards
 from chalicelib.videos import events as videos
-from chalicelib.videos.model import LOOK_AGAIN, TRIES
+from chalicelib.videos.model import MAX_TRIES, RECHECK_DELAY
 from chalicelib.webhooks import events as webhooks
 from commands.__main__ import main as owner_commands
 from local import functions
@@ -321,7 +321,7 @@ KINDS = {
     for package in (programs, videos, activities, performances, points, reports, rewards, webhooks)
     for kind in vars(package).values()
     if isinstance(kind, type) and issubclass(kind, Payload) and "TYPE" in vars(kind)
-} | {each.TYPE: {field.name for field in fields(each)} for each in webhooks.ON_THE_BUS}
+} | {each.TYPE: {field.name for field in fields(each)} for each in webhooks.BUS_EVENTS}
 
 
 @pytest.mark.parametrize("function", SUBSCRIBED)
@@ -530,8 +530,8 @@ def test_a_sweep_of_each_minute_is_over_before_the_next(
 
 
 def test_a_validation_is_over_before_somebody_looks_again(resources: dict[str, Any]) -> None:
-    assert properties(resources, "VideosValidate")["Timeout"] < LOOK_AGAIN.total_seconds()
-    assert properties(resources, "ArrivalsQueue")["RedrivePolicy"]["maxReceiveCount"] == TRIES
+    assert properties(resources, "VideosValidate")["Timeout"] < RECHECK_DELAY.total_seconds()
+    assert properties(resources, "ArrivalsQueue")["RedrivePolicy"]["maxReceiveCount"] == MAX_TRIES
 
 
 # Queues

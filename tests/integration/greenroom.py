@@ -20,12 +20,12 @@ from chalicelib.composition import Container
 from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.settings import Settings
-from chalicelib.performances.connections.service import Connected
+from chalicelib.performances.connections.service import ConnectionResult
 from chalicelib.performances.model import Performance, Reference
 from chalicelib.performances.queue import StagingQueue
 from chalicelib.points import worker
 from chalicelib.points.boards import Board
-from chalicelib.points.model import Totals, totals_of
+from chalicelib.points.model import Totals, sum_entries
 from chalicelib.points.periods import Period
 from chalicelib.programs.model import DisclosureTick
 from chalicelib.tiktok.client import SCOPES, Grant, TikTokClient, TikTokSettings, TikTokUser
@@ -201,7 +201,7 @@ class Greenroom:
 
     def complete_consent(
         self, begun: ConsentRequest, person: str, container: Container | None = None, **changes: Any
-    ) -> Connected:
+    ) -> ConnectionResult:
         """Call the OAuth callback as a browser that returns from TikTok's consent page."""
         carried = {
             "state": state_of(begun),
@@ -212,7 +212,7 @@ class Greenroom:
         }
         return (container or self.container).connections.connect(**carried)
 
-    def connect_account(self, caller: Caller, person: str) -> Connected:
+    def connect_account(self, caller: Caller, person: str) -> ConnectionResult:
         return self.complete_consent(self.asks(caller), person)
 
     # --- activities and performances ----------------------------------------------------------
@@ -251,7 +251,7 @@ class Greenroom:
 
     def disclosure_tick(self, activity: Activity) -> DisclosureTick | None:
         """Return a member's confirmation of the disclosure that an activity asks for."""
-        version = activity.asks.version
+        version = activity.required_disclosure.version
         return DisclosureTick(version, "en", self.clock.now()) if version else None
 
     def stored(self, performance: Performance) -> Performance:
@@ -272,7 +272,7 @@ class Greenroom:
     def totals(self, caller: Caller) -> Totals:
         """Return a member's totals, checked against the sum of the ledger."""
         kept = self.container.points.totals(caller.owner)
-        assert kept == totals_of(self.container.point_store.entries(caller.owner))
+        assert kept == sum_entries(self.container.point_store.entries(caller.owner))
         return kept
 
     def ledger(self, caller: Caller) -> list[tuple[str, int]]:

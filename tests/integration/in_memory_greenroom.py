@@ -106,7 +106,7 @@ class InMemoryGreenroom(Greenroom):
         upload = self.container.videos.ask_for_upload(
             self.manager, "video/webm", CORRELATION
         ).upload
-        key = upload.key_for(f"etag-of-{upload.upload_id}")
+        key = upload.video_key_for(f"etag-of-{upload.upload_id}")
         self.cloud.objects[key] = VIDEO
         facts = replace(GOOD, size_bytes=len(VIDEO))
         assert self.container.upload_store.decide(upload, facts, (), key, self.clock.now())

@@ -18,7 +18,7 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.ids import new_id
 from chalicelib.notifications import received, worker
 from chalicelib.notifications.model import Frequency, NoticeCategory
-from chalicelib.notifications.service import Overview, SettingsChanges
+from chalicelib.notifications.service import NotificationOverview, SettingsChanges
 from chalicelib.performances import events as performances
 from chalicelib.points import events as points
 from chalicelib.programs import events as programs
@@ -38,7 +38,7 @@ DERIVED = {
     "RewardsTable": rewards.events_of,
     "ReportsTable": reports.events_of,
 }
-NOTED = {each.TYPE for each in received.NOTED}
+NOTED = {each.TYPE for each in received.HANDLED_EVENTS}
 
 
 class Killed(BaseException):
@@ -196,7 +196,7 @@ class NotifyingGreenroom(ReportingGreenroom):
         """Change an activity, as an edit does."""
         return self.put_activity(replace(activity, **changes))
 
-    def overview(self, caller: Caller) -> Overview:
+    def overview(self, caller: Caller) -> NotificationOverview:
         return self.container.notifications.overview(self.now(caller))
 
     def unread_notices(self, caller: Caller) -> list[tuple[str, str]]:

@@ -124,4 +124,4 @@ class ReportingGreenroom(InMemoryGreenroom):
         return [each.code for each in self.worklist().items]
 
 
-COUNTED = {each.TYPE for each in worker.COUNTED}
+COUNTED = {each.TYPE for each in worker.COUNTED_EVENTS}

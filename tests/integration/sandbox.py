@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import requests
 
-from chalicelib.tiktok.client import Readable
+from chalicelib.tiktok.client import ByteSource
 
 ROOT = Path(__file__).parents[2]
 CLIENT_KEY = "sandbox-client-key"
@@ -240,7 +240,7 @@ def put(url: str, chunk: bytes, *, first: int = 0, total: int | None = None) -> 
     return requests.put(url, data=chunk, headers=headers, timeout=TIMEOUT)
 
 
-def bare_copy(source: Readable, size: int, url: str, block: int) -> None:
+def bare_copy(source: ByteSource, size: int, url: str, block: int) -> None:
     """What any program would do at least: blocks from here to there."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=60)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.audit.model import EntryFilter, Kind
-from chalicelib.performances.model import POSTED_LIMIT, Performance, State
+from chalicelib.performances.model import POST_WATCH_DURATION, Performance, State
 from chalicelib.performances.staging import Stager
 from chalicelib.performances.staging_run import StagingDependencies
 from chalicelib.performances.store import PerformanceStore
@@ -183,7 +183,7 @@ class SandboxedGreenroom:
         assert self.greenroom.totals(self.ana) == Totals(0, 0)
         assert self.greenroom.feed(self.ana) == [performance.activity_id]
         self.greenroom.take_queued()
-        self.clock.advance(POSTED_LIMIT)
+        self.clock.advance(POST_WATCH_DURATION)
         assert self.greenroom.container.overdue_performances.requeue_overdue() == 0
         assert self.stage(performance) == performance
         assert self.greenroom.ledger(self.ana) == [("award", 10), ("reversal", -10)]

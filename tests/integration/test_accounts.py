@@ -29,19 +29,19 @@ from chalicelib.tiktok.errors import (
     TryNow,
 )
 from chalicelib.tiktok.model import (
+    CONSENT_LIFETIME,
     CONSENT_WINDOW,
     CONSENTS_PER_WINDOW,
     LAPSE_AHEAD,
     REFRESH_AHEAD,
-    REFRESH_LOCK,
-    STATE_LIFETIME,
+    REFRESH_LOCK_DURATION,
     Account,
     ConsentWindow,
     NotConnected,
     Tokens,
 )
 from chalicelib.tiktok.problems import TikTokProblem
-from chalicelib.tiktok.service import RELEASE_GRACE, REVOKING_LIMIT, AccountService
+from chalicelib.tiktok.service import MAX_REVOKING_TIME, RELEASE_GRACE, AccountService
 from chalicelib.tiktok.store import AccountItem, AccountStore
 from chalicelib.tiktok.webhooks import MAX_CLOCK_SKEW
 from tests.events import queued
@@ -188,7 +188,7 @@ def test_a_consent_that_is_refused_is_stored_nowhere(
 
 def test_a_consent_lasts_ten_minutes(greenroom: Greenroom, ben: Caller) -> None:
     in_time, late = greenroom.asks(ben), greenroom.asks(ben)
-    greenroom.clock.advance(STATE_LIFETIME - SECOND)
+    greenroom.clock.advance(CONSENT_LIFETIME - SECOND)
     greenroom.complete_consent(in_time, "ben")
     greenroom.clock.advance(SECOND)
     too_late = partial(greenroom.complete_consent, late, "ben")
@@ -373,7 +373,9 @@ def lock(greenroom: Greenroom, caller: Caller) -> tuple[Account, str]:
     account = stored(greenroom, caller)
     assert account is not None
     now = greenroom.clock.now()
-    assert greenroom.container.account_store.lock_refresh(account, "other", now, now + REFRESH_LOCK)
+    assert greenroom.container.account_store.lock_refresh(
+        account, "other", now, now + REFRESH_LOCK_DURATION
+    )
     return account, "other"
 
 
@@ -399,7 +401,7 @@ def test_while_another_worker_refreshes_its_result_is_waited_for(
                 access_expires_at=expires_at,
                 refresh_expires_at=expires_at,
             )
-            also = accounts._note(account, TikTokState.CONNECTED)  # noqa: SLF001  the write of another worker
+            also = accounts._account_state_part(account, TikTokState.CONNECTED)  # noqa: SLF001  the write of another worker
             assert greenroom.container.account_store.save_renewed_tokens(
                 account, name, renewed, also
             )
@@ -484,7 +486,7 @@ def test_a_lock_left_behind_is_taken_over(
     greenroom.connect_account(ben, "ben")
     greenroom.clock.advance(FRESH_FOR)
     lock(greenroom, ben)
-    greenroom.clock.advance(REFRESH_LOCK + SECOND)
+    greenroom.clock.advance(REFRESH_LOCK_DURATION + SECOND)
     assert token(greenroom, ben) == "access-ben-2"
 
 
@@ -513,7 +515,7 @@ def test_a_pair_stored_after_the_one_before_was_found_dead_connects_the_member_a
     greenroom.clock.advance(FRESH_FOR)
 
     def another_finds_the_old_pair_dead() -> None:
-        greenroom.clock.advance(REFRESH_LOCK + SECOND)
+        greenroom.clock.advance(REFRESH_LOCK_DURATION + SECOND)
         tiktok.next_steps["refresh"] = [Reconnect("invalid_grant", cause=Cause.CONSENT_ENDED)]
         with pytest.raises(NotConnected):
             token(greenroom, ben)
@@ -532,7 +534,7 @@ def test_a_refused_refresh_after_another_workers_rotation_uses_the_new_pair(
     greenroom.clock.advance(FRESH_FOR)
 
     def rotated_meanwhile() -> None:
-        greenroom.clock.advance(REFRESH_LOCK + SECOND)
+        greenroom.clock.advance(REFRESH_LOCK_DURATION + SECOND)
         greenroom.cold_container().access_tokens.access_token(ben.program_id, ben.member_id)
 
     tiktok.next_steps["refresh"] = [rotated_meanwhile]
@@ -812,7 +814,7 @@ def test_a_connection_made_before_the_one_before_is_revoked_is_not_revoked(
     greenroom.clock.advance(2 * FRESH_FOR)
 
     def connects_again() -> None:
-        greenroom.clock.advance(REFRESH_LOCK + SECOND)
+        greenroom.clock.advance(REFRESH_LOCK_DURATION + SECOND)
         greenroom.connect_account(ben, "ben")
 
     tiktok.next_steps["refresh"] = [connects_again]
@@ -1123,7 +1125,7 @@ def test_tokens_that_tiktok_does_not_revoke_for_a_day_are_forgotten_all_the_same
     greenroom: Greenroom, tiktok: FakeTikTok
 ) -> None:
     leaver = removed(greenroom, "cleo")
-    greenroom.clock.advance(REVOKING_LIMIT)
+    greenroom.clock.advance(MAX_REVOKING_TIME)
     tiktok.next_steps["refresh"] = [TryLater("server_error")]
     assert renew(greenroom) == 1
     assert stored(greenroom, leaver) is None

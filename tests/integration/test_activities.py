@@ -16,7 +16,7 @@ from chalicelib.activities import worker
 from chalicelib.activities.model import (
     MAX_CAPTIONS,
     MAX_HASHTAGS,
-    MAX_INSTRUCTIONS,
+    MAX_INSTRUCTIONS_LENGTH,
     Activity,
     ActivityState,
     ActivityStatus,
@@ -31,7 +31,7 @@ from chalicelib.activities.routes import (
     feed,
     list_newest,
 )
-from chalicelib.activities.service import MAX_PER_TRANSACTION, UNDECIDED_LOOK
+from chalicelib.activities.service import MAX_PER_TRANSACTION, UNDECIDED_RECHECK_DELAY
 from chalicelib.activities.store import ActivityItem, ActivityStore, DueActivity
 from chalicelib.foundation.http import Request
 from chalicelib.foundation.identity import Caller
@@ -529,8 +529,8 @@ def test_one_that_was_ended_meanwhile_keeps_its_end_and_the_others_of_its_chunk_
     changed, late = due[-1], NOON - HOUR
 
     class Raced(ActivityStore):
-        def ending(self, now: datetime, count: int) -> Sequence[DueActivity]:
-            found = super().ending(now, count)
+        def due_to_end(self, now: datetime, count: int) -> Sequence[DueActivity]:
+            found = super().due_to_end(now, count)
             end_activity(self, changed, late)
             return found
 
@@ -549,8 +549,8 @@ def test_a_sweep_tells_how_many_it_ended_itself(services: ActivityServices) -> N
     due = [services.put(ends_at=NOON) for _ in range(2)]
 
     class Raced(ActivityStore):
-        def ending(self, now: datetime, count: int) -> Sequence[DueActivity]:
-            found = super().ending(now, count)
+        def due_to_end(self, now: datetime, count: int) -> Sequence[DueActivity]:
+            found = super().due_to_end(now, count)
             end_activity(self, due[0], NOON)
             return found
 
@@ -594,10 +594,10 @@ def test_an_activity_that_waits_is_looked_at_until_its_verdict_comes(
     upload = services.upload_services.posted_upload()
     waiting = services.made(upload)
     for _ in range(3):
-        services.clock.advance(UNDECIDED_LOOK)
+        services.clock.advance(UNDECIDED_RECHECK_DELAY)
         assert services.sweeper.apply_missed_verdicts() == 0
     services.upload_services.service.validate(upload.incoming_key)
-    services.clock.advance(UNDECIDED_LOOK)
+    services.clock.advance(UNDECIDED_RECHECK_DELAY)
     assert services.sweeper.apply_missed_verdicts() == 1
     assert services.now(waiting).state is ActivityState.PUBLISHED
     assert services.sweeper.apply_missed_verdicts() == 0
@@ -741,7 +741,7 @@ def test_a_page_of_the_longest_texts_is_an_answer_that_lambda_sends(
 ) -> None:
     """A hundred of them were 9.7 MB; what is over goes onto the next page, and nothing is lost."""
     long = {
-        "instructions": "\U0001f3ac" * MAX_INSTRUCTIONS,
+        "instructions": "\U0001f3ac" * MAX_INSTRUCTIONS_LENGTH,
         "captions": tuple(f"{number}{'\u2603' * 2000}" for number in range(MAX_CAPTIONS)),
         "hashtags": tuple("x" * 3 for _ in range(MAX_HASHTAGS)),
     }

@@ -322,8 +322,8 @@ def test_an_end_moved_while_a_sweep_is_under_way_wins(
     edit = services.service.edit
 
     class Raced(ActivityStore):
-        def ending(self, now: datetime, count: int) -> Any:
-            found = super().ending(now + SECOND, count)  # its clock is ahead of the manager's
+        def due_to_end(self, now: datetime, count: int) -> Any:
+            found = super().due_to_end(now + SECOND, count)  # its clock is ahead of the manager's
             edit(MANAGER, activity.activity_id, 1, ends_at=moved_to)
             return found
 

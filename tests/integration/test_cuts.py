@@ -39,7 +39,7 @@ from chalicelib.reports.events import ExportRequested
 from chalicelib.reports.model import CutTally
 from chalicelib.reports.report_exports.store import Table
 from chalicelib.reports.store import ProgressItem
-from chalicelib.videos.model import LOOK_AGAIN, UploadStatus
+from chalicelib.videos.model import RECHECK_DELAY, UploadStatus
 from chalicelib.videos.queue import ArrivalsQueue
 from tests.clock import StoppedClock
 from tests.events import queued
@@ -111,7 +111,7 @@ def test_one_refused_cut_rejects_all_of_it_in_words_that_name_the_cut(
     for at in order:
         decides(services, dynamodb, activity.upload_ids[at])
     settled = services.now(activity)
-    assert (settled.state, settled.is_refused) == (ActivityState.REJECTED, True)
+    assert (settled.state, settled.has_invalid_cut) == (ActivityState.REJECTED, True)
     assert [bool(each.problems) for each in settled.cuts] == [at == bad for at in range(3)]
     assert {(each.video, each.video_key) for each in settled.cuts} == {(None, None)}
     view = _view(settled, MANAGER, services.clock.now())
@@ -432,7 +432,11 @@ def test_a_video_that_is_a_further_cut_is_never_removed_as_unused(
         )
         sweeper = greenroom.container.stuck_uploads
         for _ in range(2):
-            for step in (LOOK_AGAIN + timedelta(minutes=1), timedelta(days=100), LOOK_AGAIN * 2):
+            for step in (
+                RECHECK_DELAY + timedelta(minutes=1),
+                timedelta(days=100),
+                RECHECK_DELAY * 2,
+            ):
                 greenroom.clock.advance(step)
                 sweeper.sweep()
                 sweeper.remove_unused()
@@ -523,7 +527,7 @@ def test_trying_sends_the_cut_that_the_manager_would_be_dealt(greenroom: Greenro
     greenroom.connect_account(greenroom.manager, "boss")
     manager = greenroom.now(greenroom.manager)
     activity = with_cuts(greenroom)
-    tried = greenroom.container.performances.try_on(manager, activity.activity_id, CORRELATION)
+    tried = greenroom.container.performances.send_trial(manager, activity.activity_id, CORRELATION)
     assert greenroom.stored(tried).cut == assigned_cut(activity, manager.member_id).upload_id
 
 
@@ -531,7 +535,7 @@ def test_a_manager_tries_each_cut_and_no_video_of_another_activity(greenroom: Gr
     greenroom.connect_account(greenroom.manager, "boss")
     manager = greenroom.now(greenroom.manager)
     activity, other = with_cuts(greenroom), with_cuts(greenroom)
-    try_on = partial(greenroom.container.performances.try_on, manager, activity.activity_id)
+    try_on = partial(greenroom.container.performances.send_trial, manager, activity.activity_id)
     for cut in activity.cuts:
         tried = greenroom.stored(try_on(CORRELATION, upload_id=cut.upload_id))
         assert (tried.cut, tried.video_key) == (cut.upload_id, cut.video_key)
@@ -543,7 +547,7 @@ def test_a_manager_tries_each_cut_and_no_video_of_another_activity(greenroom: Gr
 def test_nobody_is_dealt_anything_before_the_last_verdict(greenroom: Greenroom) -> None:
     ana = join(greenroom, "ana")
     activity = with_cuts(greenroom)
-    waiting = greenroom.put_activity(activity.undecided(activity.upload_ids))
+    waiting = greenroom.put_activity(activity.awaiting_verdicts(activity.upload_ids))
     assert greenroom.feed(ana) == []
     problem = refusal(lambda: greenroom.perform(ana, waiting))
     assert problem.code is ProblemCode.NOT_FOUND
@@ -713,7 +717,7 @@ def exported(
     reporting: ReportingGreenroom, table: Table, activity: Activity
 ) -> list[dict[str, str]]:
     service = reporting.container.report_exports
-    export = service.ask(reporting.manager, table, thing_id=activity.activity_id)
+    export = service.request_export(reporting.manager, table, thing_id=activity.activity_id)
     event = Change("1", reporting.clock.now(), {}, {}).event(
         export.program_id, ExportRequested(export.export_id)
     )

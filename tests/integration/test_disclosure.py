@@ -51,7 +51,10 @@ def test_nothing_is_sent_without_a_tick_of_the_very_text_that_is_asked(
     problem = refused(greenroom, ana, activity, version)
     assert problem.code is ActivityProblem.DISCLOSURE_NOT_ACKNOWLEDGED
     steps = problem.members["disclosure_steps"]
-    assert (steps["version"], steps["text"]) == ("1.your_brand", activity.asks.text())
+    assert (steps["version"], steps["text"]) == (
+        "1.your_brand",
+        activity.required_disclosure.text(),
+    )
     assert greenroom.history(ana) == []
     assert greenroom.feed(ana) == [activity.activity_id]
 
@@ -62,7 +65,7 @@ def test_an_activity_without_disclosure_is_sent_without_a_confirmation(
     activity = greenroom.activity(content_disclosure=NONE)
     made = greenroom.container.performances.perform(ana, activity.activity_id, CORRELATION)
     assert greenroom.stored(made).acknowledged is None
-    assert greenroom.stored(made).asked == activity.asks
+    assert greenroom.stored(made).asked == activity.required_disclosure
 
 
 def test_the_tick_is_kept_with_the_performance_and_in_the_audit_trail(
@@ -77,7 +80,7 @@ def test_the_tick_is_kept_with_the_performance_and_in_the_audit_trail(
     evidence = greenroom.stored(made).acknowledged
     assert evidence is not None
     assert (evidence.version, evidence.language) == ("1.branded_content.ai", "de")
-    assert (evidence.text, evidence.at) == (activity.asks.text("de"), tick.at)
+    assert (evidence.text, evidence.at) == (activity.required_disclosure.text("de"), tick.at)
     wanted = EntryFilter(kind=Kind.DISCLOSURE_ACKNOWLEDGED)
     (told,) = list(greenroom.container.audit.export_entries(greenroom.manager, wanted))
     assert told.entry.member_id == ana.member_id
@@ -200,7 +203,7 @@ def test_the_evidence_is_in_ones_data_and_an_erasure_takes_its_words_alone(
     keeper = PerformancePersonalData(database(), greenroom.clock)
     ((_, record),) = list(keeper.personal_data(person))
     assert record["disclosure_version"] == "1.your_brand"
-    assert record["disclosure_text"] == greenroom.activity().asks.text()
+    assert record["disclosure_text"] == greenroom.activity().required_disclosure.text()
     assert "disclosure_acknowledged_at" in record
     item = PerformanceItem(ana.owner, made.performance_id)
     database().update(item, [PerformanceItem.state.set(State.STAGED)], None)

@@ -64,7 +64,7 @@ def cells(reporting: ReportingGreenroom, ids: Mapping[str, str]) -> dict[str, st
     found: dict[str, str] = {}
     for table in set(Table) - {Table.AUDIT}:
         thing = THINGS.get(table)
-        export = reporting.container.report_exports.ask(
+        export = reporting.container.report_exports.request_export(
             reporting.manager, table, thing_id=ids[thing] if thing else None
         )
         payload = ExportRequested(export.export_id)

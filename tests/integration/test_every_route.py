@@ -117,7 +117,7 @@ class Scene:
         redeem = f"/rewards/{self.ids['reward_id']}/redeem"
         self.ids["redemption_id"] = self._made(self.member, redeem, {"price": 1})["redemption_id"]
         perform = f"/activities/{other.activity_id}/perform"
-        ticked = {"acknowledged_disclosure": other.asks.version}
+        ticked = {"acknowledged_disclosure": other.required_disclosure.version}
         self.ids["performance_id"] = self._made(self.member, perform, ticked)["performance_id"]
         browser = PERMISSIONS["pushing_subscribe"].content({"new": str(number)})
         devices = self._made(self.member, "/me/push/devices", browser)["devices"]

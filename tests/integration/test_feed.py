@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.activities.model import (
-    MAX_KNOWN_TURNS,
+    MAX_KNOWN_FEATURED_CHANGES,
     Activity,
     ActivityState,
     OpenActivity,
-    featuring,
+    with_featured,
 )
 from chalicelib.activities.problems import ActivityProblem
-from chalicelib.activities.service import Offered
+from chalicelib.activities.service import OfferedActivity
 from chalicelib.activities.store import ActivityItem, ActivityStore, MarkItem
 from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.pages import MAX_CURSOR_LENGTH, Page
@@ -173,7 +173,7 @@ class Company:
         chosen = self.activities[sorted(self.activities)[number % len(self.activities)]]
         match kind:
             case "feature":
-                self.put_activity(featuring(chosen, flag, now))
+                self.put_activity(with_featured(chosen, flag, now))
             case "end":
                 self.put_activity(replace(chosen, ends_at=now if flag else None))
             case "start":
@@ -273,7 +273,9 @@ def test_a_paging_keeps_its_order_however_long_it_takes(services: ActivityServic
 def test_a_cursor_stays_short_however_much_is_featured_just_before(
     services: ActivityServices,
 ) -> None:
-    opened = [services.put(campaign_id=f"cmp_{'x' * 26}") for _ in range(2 * MAX_KNOWN_TURNS)]
+    opened = [
+        services.put(campaign_id=f"cmp_{'x' * 26}") for _ in range(2 * MAX_KNOWN_FEATURED_CHANGES)
+    ]
     for activity in opened[::2]:
         services.clock.advance(timedelta(microseconds=1))
         services.service.edit(MANAGER, activity.activity_id, 1, featured=True)
@@ -378,7 +380,7 @@ def test_ones_own_item_has_the_text_one_was_dealt_for_two_calls(
 ) -> None:
     activity = services.put(captions=("One", "Two"), hashtags=("#a",))
     calls.made.clear()
-    offered: Offered = services.service.offered(MEMBER, activity.activity_id)
+    offered: OfferedActivity = services.service.offered(MEMBER, activity.activity_id)
     assert calls.names == ["GetItem", "GetItem"]
     assert offered.text.whole in ("One\n#a\nAdvertisement", "Two\n#a\nAdvertisement")
     assert offered.text == services.service.text_for(MEMBER, activity)

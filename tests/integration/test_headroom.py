@@ -23,7 +23,7 @@ from chalicelib.foundation.headroom import INDEX_LAG, MAX_COUNTS, RECOUNT_AFTER,
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.quotas import Quotas
 from chalicelib.foundation.table import Contended, Part
-from chalicelib.videos.model import LOOK_AGAIN, MAX_SIZE_BYTES, UploadStatus
+from chalicelib.videos.model import MAX_SIZE_BYTES, RECHECK_DELAY, UploadStatus
 from tests.clock import StoppedClock
 from tests.integration.greenroom import CORRELATION
 from tests.integration.in_memory_greenroom import InMemoryGreenroom, ScriptedTikTok
@@ -278,7 +278,7 @@ def test_an_expired_upload_that_is_asked_for_again_takes_a_place_anew(
     first = scene.asks("1")
     assert scene.asks("1").upload_id == first.upload_id  # it waits already
     greenroom.clock.advance(timedelta(hours=2))
-    later = greenroom.clock.now() + LOOK_AGAIN
+    later = greenroom.clock.now() + RECHECK_DELAY
     overdue = scene.container.upload_store.overdue(greenroom.clock.now(), 10)
     (mine,) = (each for each in overdue if each.upload_id == first.upload_id)
     taken = scene.container.upload_store.take_for_look(mine, later, while_validating=later)

@@ -7,10 +7,10 @@ import pytest
 from chalicelib.foundation.identity import TikTokState
 from chalicelib.foundation.problems import Problem
 from chalicelib.performances.model import (
-    HELD_LIMIT,
-    HELD_LOOK,
+    FIRST_HELD_RECHECK,
     LEASE_DURATION,
-    QUEUED_AGAIN,
+    MAX_HELD_TIME,
+    REQUEUE_DELAY,
     UPLOAD_LIFETIME,
     Performance,
     State,
@@ -19,8 +19,8 @@ from chalicelib.performances.model import (
 from chalicelib.performances.staging_run import (
     ADDRESS_REFUSED_WAIT,
     BYTES_LAG_WAIT,
-    LATER,
-    RESUMES,
+    MAX_RESUMES,
+    RETRY_DELAY,
 )
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.model import Totals
@@ -29,7 +29,7 @@ from chalicelib.programs.store import MemberItem
 from chalicelib.tiktok.client import MAX_REALIGNMENTS, ShareState, ShareStatus
 from chalicelib.tiktok.model import INBOX_PLACES, PLACE_LIFETIME
 from chalicelib.tiktok.problems import TikTokProblem
-from chalicelib.videos.service import Opener
+from chalicelib.videos.service import VideoOpener
 from tests.integration.conftest import Calls
 from tests.integration.database import database
 from tests.integration.greenroom import VIDEO
@@ -62,7 +62,7 @@ def torn(sandboxed: SandboxedGreenroom, times: int, after_bytes: int = 4096) -> 
 def test_another_worker_goes_on_where_tiktok_says_the_torn_upload_has_got_to(
     sandboxed: SandboxedGreenroom,
 ) -> None:
-    torn(sandboxed, times=1 + RESUMES, after_bytes=1000)
+    torn(sandboxed, times=1 + MAX_RESUMES, after_bytes=1000)
     performance = sandboxed.stage(sandboxed.performed())
     assert performance.state is State.UPLOADING
     sandboxed.advance(LEASE_DURATION + SECOND)
@@ -77,7 +77,7 @@ def test_another_worker_goes_on_where_tiktok_says_the_torn_upload_has_got_to(
 def test_the_address_for_the_bytes_is_kept_as_ciphertext_and_only_while_it_is_needed(
     sandboxed: SandboxedGreenroom,
 ) -> None:
-    torn(sandboxed, times=1 + RESUMES, after_bytes=1000)
+    torn(sandboxed, times=1 + MAX_RESUMES, after_bytes=1000)
     performance = sandboxed.stage(sandboxed.performed())
     kept = item_of(performance).upload_address
     assert kept is not None
@@ -112,7 +112,7 @@ def test_a_draft_whose_address_is_refused_is_begun_anew_once_tiktok_says_that_no
     assert performance.waiting is Waiting.NEW_DRAFT
     assert sandboxed.stage_when_due(performance).state is State.QUEUED
     staged = sandboxed.stage_when_due(performance)
-    assert sandboxed.clock.now() - performance.queued_at == ADDRESS_REFUSED_WAIT + LATER
+    assert sandboxed.clock.now() - performance.queued_at == ADDRESS_REFUSED_WAIT + RETRY_DELAY
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
     assert sandboxed.check_arrived_once(staged)
 
@@ -121,7 +121,7 @@ def test_a_first_byte_that_is_refused_though_nothing_is_there_is_begun_anew(
     sandboxed: SandboxedGreenroom,
 ) -> None:
     nothing = {"Content-Range": f"bytes 0-0/{len(VIDEO)}"}
-    tries = (1 + MAX_REALIGNMENTS) * (1 + RESUMES)
+    tries = (1 + MAX_REALIGNMENTS) * (1 + MAX_RESUMES)
     refused = {"kind": "status", "status": 416, "headers": nothing, "times": tries}
     sandboxed.sandbox.faults({"endpoint": "upload", **refused})
     performance = sandboxed.stage(sandboxed.performed())
@@ -164,7 +164,7 @@ def test_a_draft_whose_address_dies_half_sent_is_given_up_when_its_hour_is_over(
         < sandboxed.clock.now() - performance.queued_at
         < UPLOAD_LIFETIME + LEASE_DURATION
     )
-    sandboxed.advance(LATER)
+    sandboxed.advance(RETRY_DELAY)
     sandboxed.sandbox.control("app", {"keep_torn_bytes": False})
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
@@ -241,7 +241,7 @@ def test_a_draft_whose_answer_was_lost_is_counted_as_taking_a_place(
 ) -> None:
     sandboxed.sandbox.faults({"endpoint": "init", "kind": "cut", "when": "after"})
     performance = sandboxed.stage(sandboxed.performed())
-    sandboxed.advance(LATER)
+    sandboxed.advance(RETRY_DELAY)
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
     taken = sandboxed.greenroom.container.inbox_places.list_taken_places(*whose(sandboxed))
@@ -328,7 +328,7 @@ def test_an_account_is_connected_and_taken_away_while_the_queue_takes_nothing(
     failed = {"Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}]}
     calls.fail("SendMessageBatch", {"Error": {"Code": "ServiceUnavailable", "Message": ""}})
     complete_consent(sandboxed)
-    sandboxed.advance(HELD_LOOK)
+    sandboxed.advance(FIRST_HELD_RECHECK)
     assert sandboxed.greenroom.container.overdue_performances.requeue_overdue() == 1
     assert sandboxed.stage(held).state is State.STAGED
     with pytest.MonkeyPatch.context() as patch:
@@ -342,7 +342,7 @@ def test_a_held_send_is_looked_at_by_the_clock_too(sandboxed: SandboxedGreenroom
     loses_account(sandboxed)
     sandboxed.stage(sandboxed.performed())
     overdue = sandboxed.greenroom.container.overdue_performances
-    sandboxed.advance(HELD_LOOK - SECOND)
+    sandboxed.advance(FIRST_HELD_RECHECK - SECOND)
     assert overdue.requeue_overdue() == 0
     sandboxed.advance(SECOND)
     assert overdue.requeue_overdue() == 1
@@ -364,7 +364,7 @@ def test_a_held_send_fails_with_its_reason_when_the_activity_ends(
 def test_without_an_end_a_send_is_held_for_a_month(sandboxed: SandboxedGreenroom) -> None:
     loses_account(sandboxed)
     held = sandboxed.stage(sandboxed.performed())
-    sandboxed.advance(HELD_LIMIT - SECOND)
+    sandboxed.advance(MAX_HELD_TIME - SECOND)
     assert sandboxed.stage(held).state is State.QUEUED
     failed = sandboxed.stage_when_due(held)
     assert failed.failure == "reconnect_required"
@@ -382,7 +382,7 @@ def test_a_held_send_has_its_full_time_after_the_member_reconnects(
     sandboxed.sandbox.faults({"endpoint": "init", **outage})
     waiting = sandboxed.stage(held)
     assert (waiting.state, waiting.held_at) == (State.QUEUED, None)
-    sandboxed.advance(LATER)
+    sandboxed.advance(RETRY_DELAY)
     assert sandboxed.stage(waiting).state is State.STAGED
 
 
@@ -405,7 +405,7 @@ def test_a_draft_begun_on_one_account_is_begun_anew_on_the_next(
     begun = sandboxed.greenroom.asks(sandboxed.ana)
     came_back = sandboxed.sandbox.consent("bob", url=begun.authorize_url)
     sandboxed.greenroom.complete_consent(begun, "bob", code=came_back["code"])
-    sandboxed.advance(QUEUED_AGAIN)
+    sandboxed.advance(REQUEUE_DELAY)
     staged = sandboxed.stage(crashed)
     assert staged.state is State.STAGED
     bob = sandboxed.sandbox.record()["people"]["bob"]
@@ -418,7 +418,7 @@ def test_an_account_exchanged_right_before_a_draft_is_begun_is_the_one_it_is_beg
     use = sandboxed.dependencies()
     ordinary = sandboxed.stager
 
-    def exchanged(video_key: str, likely_byte: int = 0) -> Opener:
+    def exchanged(video_key: str, likely_byte: int = 0) -> VideoOpener:
         sandboxed.stager = ordinary
         begun = sandboxed.greenroom.asks(sandboxed.ana)
         came_back = sandboxed.sandbox.consent("bob", url=begun.authorize_url)
@@ -428,7 +428,7 @@ def test_an_account_exchanged_right_before_a_draft_is_begun_is_the_one_it_is_beg
     sandboxed.stager = sandboxed.worker(videos=Override(use.videos, open_at=exchanged))
     performance = sandboxed.stage(sandboxed.performed())
     assert (performance.state, performance.attempts) == (State.QUEUED, 0)
-    sandboxed.advance(LATER)
+    sandboxed.advance(RETRY_DELAY)
     staged = sandboxed.stage(performance)
     assert staged.state is State.STAGED
     assert staged.open_id == sandboxed.greenroom.container.tiktok.account(sandboxed.ana).open_id
@@ -499,7 +499,7 @@ def test_nothing_is_sent_to_who_was_removed_before_that_is_heard_of(
 def test_no_more_bytes_go_to_who_was_removed_while_their_upload_was_torn(
     sandboxed: SandboxedGreenroom,
 ) -> None:
-    torn(sandboxed, times=1 + RESUMES, after_bytes=1000)
+    torn(sandboxed, times=1 + MAX_RESUMES, after_bytes=1000)
     performance = sandboxed.stage(sandboxed.performed())
     removes(sandboxed)
     sandboxed.advance(LEASE_DURATION + SECOND)

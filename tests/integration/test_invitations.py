@@ -324,7 +324,7 @@ def test_thousands_of_one_program_delay_another_programs_single_mail_by_one_mail
 def test_two_runs_at_once_mail_once(post: Post) -> None:
     ben = post.invites()
     dues = list(MemberStore(post.container.database).due_mails(post.clock.now()))
-    mail = post.container.invitations._mail  # noqa: SLF001  what both runs found
+    mail = post.container.invitations._mail_and_record  # noqa: SLF001  what both runs found
     assert [mail(due) for due in dues * 2] == [HANDED_OVER, None]
     assert post.mailed() == [(BEN, "new")]
     assert post.now(ben).mail is HANDED_OVER

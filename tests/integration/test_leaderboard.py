@@ -13,7 +13,7 @@ import pytest
 from chalicelib.foundation.identity import Caller, Role, ShownAs
 from chalicelib.foundation.problems import Problem
 from chalicelib.points import ranking, routes, worker
-from chalicelib.points.board_store import BoardChangeItem, BoardStore, LeaseLost, ScoreItem
+from chalicelib.points.board_store import BoardStore, DueBoardItem, LeaseLost, ScoreItem
 from chalicelib.points.boards import LEASE_DURATION, Board
 from chalicelib.points.periods import Period, day_of, span_of
 from chalicelib.points.problems import PointProblem
@@ -578,7 +578,7 @@ def test_points_counted_during_a_build_are_on_the_next_board(
     assert (shown(board), board.as_of) == ([(1, "ben", 10)], begun)
     assert greenroom.build_leaderboards() == 1
     assert shown(greenroom.board(ben)) == [(1, "ben", 15)]
-    assert list(database().query(BoardChangeItem, "changed")) == []
+    assert list(database().query(DueBoardItem, "changed")) == []
 
 
 def test_a_program_that_breaks_does_not_keep_the_others_waiting(
@@ -646,8 +646,8 @@ def test_a_lease_that_is_lost_puts_no_head(greenroom: Greenroom, ben: Caller) ->
     assert taken is not None
     lost = replace(taken[0], run="run2")
     with pytest.raises(LeaseLost):
-        store.put_head(lost, Period.WEEK, ranking.Head("week#1", 1))
-    assert store.head(ben.program_id, Period.WEEK) == ranking.Head()
+        store.put_head(lost, Period.WEEK, ranking.BoardHead("week#1", 1))
+    assert store.head(ben.program_id, Period.WEEK) == ranking.BoardHead()
 
 
 # --- reading --------------------------------------------------------------------------------------

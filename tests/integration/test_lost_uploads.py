@@ -19,10 +19,10 @@ from chalicelib.videos.model import (
     EXAMINATION_RETRY_DELAY,
     FORM_LIFETIME,
     GIVEN_UP_AFTER,
-    LOOK_AGAIN,
-    TRIES,
+    MAX_TRIES,
+    RECHECK_DELAY,
     TRY_LIFETIME,
-    VERDICT_WITHIN,
+    VERDICT_TIME_LIMIT,
     CannotExamine,
     Examination,
     ExaminerBroken,
@@ -31,7 +31,7 @@ from chalicelib.videos.model import (
     UploadStatus,
     VideoProblemCode,
 )
-from chalicelib.videos.queue import ArrivalLost, ArrivalsQueue, arrival_of
+from chalicelib.videos.queue import ArrivalsQueue, MessageNotQueued, arrival_message
 from chalicelib.videos.ranges import ObjectChanged, RangeReader
 from chalicelib.videos.service import StuckUploadSweeper
 from chalicelib.videos.store import VideoFiles
@@ -42,7 +42,7 @@ OVER = FORM_LIFETIME + ARRIVAL_GRACE + timedelta(seconds=1)
 TROUBLE = {"Error": {"Code": "InternalError", "Message": "Try again."}}
 
 
-def looked(upload_services: UploadServices, after: timedelta = LOOK_AGAIN) -> int:
+def looked(upload_services: UploadServices, after: timedelta = RECHECK_DELAY) -> int:
     """Let time pass and the clock tick."""
     upload_services.clock.advance(after)
     return worker.sweep_stuck_uploads(upload_services.sweeper)
@@ -70,12 +70,12 @@ def test_a_file_whose_event_was_lost_is_validated_within_a_few_minutes(
     upload_services: UploadServices,
 ) -> None:
     upload = upload_services.posted_upload()
-    assert looked(upload_services, LOOK_AGAIN - timedelta(seconds=1)) == 0
+    assert looked(upload_services, RECHECK_DELAY - timedelta(seconds=1)) == 0
     assert upload_services.take_queued() == []
     assert looked(upload_services, timedelta(seconds=1)) == 1
     assert delivered(upload_services) == []
     assert upload_services.now(upload).state is UploadStatus.VALID
-    assert timedelta(minutes=2) < LOOK_AGAIN <= timedelta(minutes=5)
+    assert timedelta(minutes=2) < RECHECK_DELAY <= timedelta(minutes=5)
 
 
 def test_a_file_that_comes_after_a_look_is_found_by_the_next(
@@ -85,7 +85,7 @@ def test_a_file_that_comes_after_a_look_is_found_by_the_next(
     assert looked(upload_services) == 0
     upload_services.post(upload)
     assert looked(upload_services) == 1
-    assert upload_services.take_queued() == [arrival_of(upload.incoming_key)]
+    assert upload_services.take_queued() == [arrival_message(upload.incoming_key)]
 
 
 def test_a_file_posted_at_the_last_second_is_validated_and_not_expired(
@@ -212,14 +212,16 @@ def test_one_upload_that_fails_keeps_nobody_from_their_turn_and_is_told_of(
     calls.fail("HeadObject", TROUBLE)
     with pytest.raises(ClientError):
         looked(upload_services)
-    assert upload_services.take_queued() == [arrival_of(each.incoming_key) for each in uploads[1:]]
+    assert upload_services.take_queued() == [
+        arrival_message(each.incoming_key) for each in uploads[1:]
+    ]
     assert looked(upload_services) == 3  # the one that failed among them
 
 
 def test_a_run_is_bounded_and_the_next_goes_on(
     upload_services: UploadServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "LOOKED_AT_PER_RUN", 12)
+    monkeypatch.setattr(service_module, "MAX_LOOKS_PER_RUN", 12)
     for _ in range(30):
         upload_services.posted_upload()
         upload_services.clock.advance(timedelta(milliseconds=1))
@@ -233,14 +235,14 @@ def test_a_run_is_bounded_and_the_next_goes_on(
 def test_each_program_has_its_share_of_a_run(
     upload_services: UploadServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "LOOKED_AT_PER_RUN", 6)
+    monkeypatch.setattr(service_module, "MAX_LOOKS_PER_RUN", 6)
     for _ in range(20):
         upload_services.posted_upload()
         upload_services.clock.advance(timedelta(milliseconds=1))
     other = upload_services.service.ask_for_upload(STRANGER, "video/mp4", "correlation-2").upload
     upload_services.post(other)
     assert looked(upload_services) == 6
-    assert arrival_of(other.incoming_key) in upload_services.take_queued()
+    assert arrival_message(other.incoming_key) in upload_services.take_queued()
 
 
 def test_a_message_that_the_queue_did_not_take_is_sent_again_by_the_next_look(
@@ -258,11 +260,11 @@ def test_a_message_that_the_queue_did_not_take_is_sent_again_by_the_next_look(
         ArrivalsQueue(deaf, "url"),
         upload_services.clock,
     )
-    upload_services.clock.advance(LOOK_AGAIN)
-    with pytest.raises(ArrivalLost):
+    upload_services.clock.advance(RECHECK_DELAY)
+    with pytest.raises(MessageNotQueued):
         lost.sweep()
     assert looked(upload_services) == 1
-    assert upload_services.take_queued() == [arrival_of(upload.incoming_key)]
+    assert upload_services.take_queued() == [arrival_message(upload.incoming_key)]
 
 
 # Validators that die.
@@ -291,7 +293,7 @@ def test_a_look_leaves_a_validation_alone_that_is_under_way(
     upload_services: UploadServices,
 ) -> None:
     upload = upload_services.posted_upload()
-    upload_services.clock.advance(LOOK_AGAIN - timedelta(seconds=1))
+    upload_services.clock.advance(RECHECK_DELAY - timedelta(seconds=1))
     dying(upload_services, upload)
     assert looked(upload_services, timedelta(minutes=2)) == 0
 
@@ -332,7 +334,7 @@ def test_a_verdict_comes_within_five_minutes_after_any_failure(
         upload_services.service.validate(upload.incoming_key)
     upload_services.clock.advance(timedelta(seconds=second))
     took = sweeping_each_minute(upload_services, upload) + timedelta(seconds=second)
-    assert took <= VERDICT_WITHIN
+    assert took <= VERDICT_TIME_LIMIT
     decided = upload_services.now(upload)
     assert decided.state is UploadStatus.REJECTED
     assert [each.code for each in decided.problems] == [VideoProblemCode.COULD_NOT_BE_EXAMINED]
@@ -361,7 +363,7 @@ def test_a_failed_call_of_one_sweep_does_not_put_the_verdict_off(
     upload = upload_services.posted_upload()
     dying(upload_services, upload)
     upload_services.examination.broken = KeyboardInterrupt()
-    for passed in range(1, int(VERDICT_WITHIN.total_seconds() / 60) + 1):
+    for passed in range(1, int(VERDICT_TIME_LIMIT.total_seconds() / 60) + 1):
         if passed == minute:
             calls.fail(operation, TROUBLE)
         with suppress(Exception):
@@ -418,14 +420,14 @@ def test_a_late_message_does_not_put_off_the_next_look(
 ) -> None:
     upload = upload_services.posted_upload()
     upload_services.examination.broken = CannotExamine("stalled")
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         with pytest.raises(CannotExamine):
             upload_services.service.validate(upload.incoming_key)
     upload_services.clock.advance(EXAMINATION_RETRY_DELAY - timedelta(seconds=1))
     for _ in range(3):
         upload_services.service.validate(upload.incoming_key)
         upload_services.service.reject_unexaminable(f"{upload.incoming_key}-of-another")
-    assert upload_services.now(upload).tries == TRIES
+    assert upload_services.now(upload).tries == MAX_TRIES
     assert looked(upload_services, timedelta(seconds=1)) == 1
     assert upload_services.now(upload).state is UploadStatus.REJECTED
 
@@ -447,7 +449,7 @@ def test_an_examination_without_an_end_is_begun_three_times_however_often_it_is_
 ) -> None:
     upload = upload_services.posted_upload()
     upload_services.examination.broken = broken
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         with pytest.raises(type(broken)):
             upload_services.service.validate(upload.incoming_key)
         assert upload_services.now(upload).state is UploadStatus.VALIDATING
@@ -458,7 +460,7 @@ def test_an_examination_without_an_end_is_begun_three_times_however_often_it_is_
     assert upload_services.now(upload).state is UploadStatus.REJECTED
     assert "3 times" in upload_services.now(upload).problems[0].message
     assert delivered(upload_services) == []
-    assert len(upload_services.examination.seen) == TRIES
+    assert len(upload_services.examination.seen) == MAX_TRIES
     assert upload_services.incoming == []
 
 
@@ -483,7 +485,7 @@ def test_a_good_file_outlives_an_outage_of_aws_that_is_over_before_its_verdict_i
     upload = upload_services.posted_upload()
     upload_services.examination.broken = trouble
     for _ in range(3):
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             with pytest.raises(type(trouble)):
                 upload_services.service.validate(upload.incoming_key)
         # As often as the queue gives it out.
@@ -500,7 +502,7 @@ def test_permanent_aws_refusals_and_killed_validators_count_as_tries(
 ) -> None:
     upload = upload_services.posted_upload()
     upload_services.examination.broken = out_of_order("AccessDenied", 403)
-    for _ in range(TRIES - 1):
+    for _ in range(MAX_TRIES - 1):
         with pytest.raises(ClientError):
             upload_services.service.validate(upload.incoming_key)
     upload_services.service.reject_unexaminable(upload.incoming_key)
@@ -521,7 +523,7 @@ def test_events_that_come_in_a_burst_reject_no_file_that_is_being_looked_at(
 
     def overtaken(reader: RangeReader, size_bytes: int) -> Examination:
         begun.append(upload.upload_id)
-        if len(begun) <= TRIES:
+        if len(begun) <= MAX_TRIES:
             upload_services.service.validate(upload.incoming_key)
         return examine(reader, size_bytes)
 
@@ -530,12 +532,12 @@ def test_events_that_come_in_a_burst_reject_no_file_that_is_being_looked_at(
         upload_services.service.validate(upload.incoming_key)
     upload_services.service.validate(upload.incoming_key)
     assert upload_services.now(upload).state is UploadStatus.VALID
-    assert len(begun) == TRIES
+    assert len(begun) == MAX_TRIES
 
 
 def test_another_file_has_tries_of_its_own(upload_services: UploadServices) -> None:
     upload = upload_services.posted_upload(b"good 0")
-    for number in range(1, TRIES + 2):
+    for number in range(1, MAX_TRIES + 2):
 
         def another(content: bytes = b"good %d" % number) -> None:
             upload_services.post(upload, content)
@@ -545,7 +547,7 @@ def test_another_file_has_tries_of_its_own(upload_services: UploadServices) -> N
             upload_services.service.validate(upload.incoming_key)
     upload_services.service.validate(upload.incoming_key)
     assert upload_services.now(upload).state is UploadStatus.VALID
-    assert upload_services.stored_bytes(upload) == b"good %d" % (TRIES + 1)
+    assert upload_services.stored_bytes(upload) == b"good %d" % (MAX_TRIES + 1)
 
 
 # Copies that no verdict chose.
@@ -662,7 +664,7 @@ def test_an_upload_that_was_tried_too_often_is_validated_again_by_the_owner(
 ) -> None:
     upload = upload_services.posted_upload()
     upload_services.examination.broken = CannotExamine("crashed")
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         with suppress(CannotExamine):
             upload_services.service.validate(upload.incoming_key)
     upload_services.examination.broken = None

@@ -20,7 +20,7 @@ from chalicelib.programs.members.roster import RowOutcome
 from chalicelib.programs.members.routes import ImportReport, Roster
 from chalicelib.programs.members.service import MemberService
 from chalicelib.programs.members.store import MemberStore
-from chalicelib.programs.model import MAX_NAME, ChannelKind, Member, MemberStatus
+from chalicelib.programs.model import MAX_NAME_LENGTH, ChannelKind, Member, MemberStatus
 from chalicelib.programs.problems import ProgramProblem
 from chalicelib.programs.service import ProgramService
 from chalicelib.programs.store import MANAGERS, CountedIdsItem, MemberItem
@@ -696,7 +696,7 @@ def test_the_longest_names_and_addresses_are_found_and_their_cursors_are_taken(
 ) -> None:
     label = "n" * 63
     email = f"{'n' * 64}@{label}.{label}.{'n' * 52}.example"  # with a digit more, 254 characters
-    name = "\U0001f3ad" * MAX_NAME
+    name = "\U0001f3ad" * MAX_NAME_LENGTH
     for number in range(2):
         company.service.invite(company.ana, f"{email}{number}", name, MEMBER)
     for sought in (MemberFilter(name=name), MemberFilter(email=email)):

@@ -11,8 +11,8 @@ import pytest
 
 from chalicelib.foundation.ids import new_id
 from chalicelib.foundation.table import Contended, Database, Part, Put, Update
-from chalicelib.reports.counting import PAIRS_AT_ONCE
-from chalicelib.reports.model import Attempt, Attribution, Fact, Name, Progress
+from chalicelib.reports.counting import MAX_PAIRS_PER_WRITE
+from chalicelib.reports.model import Attempt, Attribution, CounterName, Fact, Progress
 from chalicelib.reports.store import CounterItem
 from tests.clock import StoppedClock
 from tests.integration.reporting_greenroom import ReportingGreenroom
@@ -119,12 +119,12 @@ def test_workers_that_count_10000_sends_of_one_activity_side_by_side_give_up_on_
     with ThreadPoolExecutor(WORKERS) as pool:
         written = sum(pool.map(counter.count, batches))
     assert tables.collisions > 0  # they did come upon each other
-    assert written <= 2 * SENDS + 8 * SENDS // PAIRS_AT_ONCE
+    assert written <= 2 * SENDS + 8 * SENDS // MAX_PAIRS_PER_WRITE
     monkeypatch.undo()
     report = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
     )
-    assert report.report.whole.number(Name.SENT) == SENDS
+    assert report.report.whole.number(CounterName.SENT) == SENDS
     totals = reporting.container.reports.totals(reporting.manager, [activity.activity_id])
-    assert totals[activity.activity_id].number(Name.SENT) == SENDS
+    assert totals[activity.activity_id].number(CounterName.SENT) == SENDS
     assert len(tables.counters) > len({scope for scope, _ in tables.counters})  # in several shards

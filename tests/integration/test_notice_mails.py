@@ -24,14 +24,14 @@ from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.texts import clean_line, clean_paragraphs
 from chalicelib.notifications import planning, worker
-from chalicelib.notifications.mails import MAX_NAME, MailContent, compose
+from chalicelib.notifications.mails import MAX_NAME, MailContent, compose_mail
 from chalicelib.notifications.model import (
     FIRST_SLOTS,
-    LEARNED_WITHIN,
-    MAX_MOVES,
-    Box,
+    MAX_SLOT_MOVES,
+    SLOT_SCAN_TIME_LIMIT,
     Frequency,
     Notice,
+    NoticeBox,
     NoticeCategory,
     NoticeType,
     Refusal,
@@ -39,7 +39,7 @@ from chalicelib.notifications.model import (
     Slot,
     short_title,
 )
-from chalicelib.notifications.planning import CHUNK, Chunk
+from chalicelib.notifications.planning import CHUNK_SIZE, Chunk
 from chalicelib.notifications.problems import NotificationProblem
 from chalicelib.notifications.sending import LEASE_DURATION, NoticeMailer
 from chalicelib.notifications.service import SettingsChanges
@@ -157,7 +157,7 @@ def test_words_agree_with_their_number(
             for what in (NoticeType.ACTIVITY_OPENED, NoticeType.WORKLIST)
         )
         urls = "https://console.example", "https://api.example/x"
-        mail = compose(
+        mail = compose_mail(
             MailContent(
                 "news@demo.example", "Demo", "amy@demo.example", "Amy", language, noticed, *urls
             )
@@ -196,7 +196,7 @@ def test_nothing_that_people_wrote_becomes_a_link_and_all_of_it_looks_as_they_wr
         letter = MailContent(
             "news@demo.example", wrote, "amy@demo.example", wrote, "en", noted, *urls
         )
-        message = Mail("amy@demo.example", compose(letter), {})
+        message = Mail("amy@demo.example", compose_mail(letter), {})
         text, html = message.part("plain"), message.part("html")
         assert wrote in text.replace("\u2060", "")
         assert wrote in html.replace("\u2060", "")
@@ -226,7 +226,7 @@ def test_any_title_and_program_name_gives_one_sender_and_is_written_unchanged(
     letter = MailContent(
         "news@demo.example", program, "amy@demo.example", "Amy", "de", noticed, *urls
     )
-    mail = email.message_from_bytes(compose(letter).as_bytes())
+    mail = email.message_from_bytes(compose_mail(letter).as_bytes())
     assert len(mail.items()) == len(set(mail.keys())) == 9
     ((name, address),) = getaddresses([mail["From"].replace("\r\n", "")])
     assert address == "news@demo.example"
@@ -294,7 +294,7 @@ def test_one_who_moves_all_day_has_their_program_walked_a_few_times_more(
             chooses(room, room.now(zoe), hour=hour)
             room.deliver_all()
             room.pass_time(hours=0.5, minutes=30)
-        assert 2 <= len(room.walks) - before <= 4 + 2 * MAX_MOVES
+        assert 2 <= len(room.walks) - before <= 4 + 2 * MAX_SLOT_MOVES
         assert len(room.to(amy)) == day + 1
     room.pass_time(hours=72, minutes=60)
     slots = room.container.notice_store.plan(amy.program_id).slots
@@ -555,15 +555,15 @@ def test_a_digest_run_fans_out_and_each_part_costs_as_much_whatever_the_program(
     room.messages.clear()
     begun = room.effects
     planner = container.digest_planner
-    planner.look_at(Chunk.read(walk))
+    planner.plan_chunk(Chunk.read(walk))
     chunks = [Chunk.read(each) for each in room.messages]
     assert room.effects - begun <= 7
     everybody = [each for chunk in chunks for each in chunk.member_ids]
     assert len(everybody) == len(set(everybody)) == number + 1  # and the manager
-    assert [len(each.member_ids) for each in chunks[:-1]] == [CHUNK] * (number // CHUNK)
+    assert [len(each.member_ids) for each in chunks[:-1]] == [CHUNK_SIZE] * (number // CHUNK_SIZE)
     for chunk in chunks:
         before = room.effects
-        planner.look_at(chunk)
+        planner.plan_chunk(chunk)
         writes = len(chunk.member_ids)
         assert room.effects - before <= writes + 6
     store, now = container.notice_store, room.clock.now()
@@ -576,7 +576,7 @@ def test_members_wait_in_their_programs_group_and_due_mails_in_none(
 ) -> None:
     """SQS hands out a crowded group's messages last; one without a group is its own."""
     publish_to_members(room, 2)
-    room.replace(planning, "CHUNK", 1)
+    room.replace(planning, "CHUNK_SIZE", 1)
     monkeypatch.setattr(NoticeMailer, "mail_due", lambda *_: 0)  # they stay due
     room.groups.clear()
     room.send_due_mails()
@@ -593,16 +593,16 @@ def test_chunks_of_a_walk_leave_room_for_other_programs_mails(
     """They become visible four a second, and all of them within four minutes."""
     members = [SimpleNamespace(member_id=f"mem_{each}", status=ACTIVE) for each in range(number)]
     monkeypatch.setattr(room.container.programs, "members", lambda _: iter(members))
-    room.replace(planning, "CHUNK", 1)
+    room.replace(planning, "CHUNK_SIZE", 1)
     room.delays.clear()
-    room.container.digest_planner.look_at(Chunk(room.program.program_id))
+    room.container.digest_planner.plan_chunk(Chunk(room.program.program_id))
     delays = room.delays
     assert delays == sorted(delays)
     assert len(delays) == (number if number > 1 else 0)
     assert max(delays, default=0) == last
     assert max(Counter(delays).values(), default=0) <= max(4, -(-number // 240))
     given_up = timedelta(minutes=45) + timedelta(seconds=last)
-    assert given_up < LEARNED_WITHIN
+    assert given_up < SLOT_SCAN_TIME_LIMIT
 
 
 def active_member(room: NotifyingGreenroom, member_id: str) -> MemberItem:
@@ -623,7 +623,7 @@ def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_la
     room: NotifyingGreenroom,
 ) -> None:
     """The clock finds that a walk was not heard in full, and has the program walked once more."""
-    room.replace(planning, "CHUNK", 1)
+    room.replace(planning, "CHUNK_SIZE", 1)
     room.container.refused_addresses.note_refusal(
         room.program.program_id, "mem_1", "Somebody", room.clock.now()
     )
@@ -641,7 +641,7 @@ def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_la
     worker.queue_due_digests(container.due_digests, lambda: container.digests_queue, CONTEXT)
     (walk,) = (each for each in room.messages if '"member_ids": []' in each)
     room.messages.clear()
-    container.digest_planner.look_at(Chunk.read(walk))
+    container.digest_planner.plan_chunk(Chunk.read(walk))
     lost = [each.member_id for each in (ben, zoe, room.manager)]
     room.messages[:] = [
         each for each in room.messages if not any(member_id in each for member_id in lost)
@@ -650,13 +650,13 @@ def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_la
     room.send_due_mails()
     room.pass_time(hours=0.5)
     assert (len(room.to(amy)), room.to(zoe), len(room.to(room.manager))) == (1, [], told)
-    found = store.learned(ben.program_id)
+    found = store.scan_result(ben.program_id)
     assert (len(found.heard), found.chunks) == (1, 4)
     walks = len(room.walks)
     room.pass_time(hours=1)
     assert len(room.to(room.manager)) == told + 1
     assert subjects(room.to(zoe)) == ["New activity: Menu"]
-    again = store.learned(ben.program_id)
+    again = store.scan_result(ben.program_id)
     assert (again.is_whole, again.round > found.round) == (True, True)
     assert len(room.walks) == walks + 1
     room.pass_time(hours=24)
@@ -667,20 +667,20 @@ def test_members_whose_chunk_was_lost_keep_their_hours_and_are_mailed_an_hour_la
 def test_chunks_of_a_walk_that_was_begun_again_are_not_counted(room: NotifyingGreenroom) -> None:
     store, program_id = room.container.notice_store, room.program.program_id
     ben, zoe = Slot("America/New_York", 20), Slot("Asia/Tokyo", 3)
-    store.begin_learning(program_id, "round", "wlk_1", 2)
-    store.note_learned(program_id, "wlk_1", 0, {ben})
-    store.begin_learning(program_id, "round", "wlk_2", 2)
+    store.begin_slot_scan(program_id, "round", "wlk_1", 2)
+    store.add_scanned_slots(program_id, "wlk_1", 0, {ben})
+    store.begin_slot_scan(program_id, "round", "wlk_2", 2)
     for number in (1, 1):
-        store.note_learned(program_id, "wlk_2", number, {zoe})
-        store.note_learned(program_id, "wlk_1", 0, {ben})
-    assert store.learned(program_id) == ScanResult(
+        store.add_scanned_slots(program_id, "wlk_2", number, {zoe})
+        store.add_scanned_slots(program_id, "wlk_1", 0, {ben})
+    assert store.scan_result(program_id) == ScanResult(
         "round", "wlk_2", 2, frozenset({1}), frozenset({zoe})
     )
-    store.note_learned(program_id, "wlk_2", 0, ())
-    assert store.learned(program_id).is_whole
+    store.add_scanned_slots(program_id, "wlk_2", 0, ())
+    assert store.scan_result(program_id).is_whole
 
 
-@pytest.mark.parametrize("members_of_a_chunk", [CHUNK, 1])
+@pytest.mark.parametrize("members_of_a_chunk", [CHUNK_SIZE, 1])
 def test_a_worker_killed_at_any_effect_loses_no_mail_and_doubles_none(
     members_of_a_chunk: int,
 ) -> None:
@@ -691,7 +691,7 @@ def test_a_worker_killed_at_any_effect_loses_no_mail_and_doubles_none(
 
     def plays(killed_at: tuple[int, str] | None) -> tuple[int, list[Counter[str]]]:
         room = NotifyingGreenroom(StoppedClock(datetime(2026, 6, 15, 6, 55, tzinfo=UTC)))
-        room.replace(planning, "CHUNK", members_of_a_chunk)
+        room.replace(planning, "CHUNK_SIZE", members_of_a_chunk)
         try:
             room.deliver_all()
             people = scene(room)
@@ -829,23 +829,23 @@ def have_due(room: NotifyingGreenroom, number: int) -> None:
     """Have a digest due to so many members."""
     publish_to_members(room, number)
     container = room.container
-    container.digest_planner.look_at(Chunk(room.program.program_id))
+    container.digest_planner.plan_chunk(Chunk(room.program.program_id))
     while room.messages:
-        container.digest_planner.look_at(Chunk.read(room.messages.pop()))
+        container.digest_planner.plan_chunk(Chunk.read(room.messages.pop()))
 
 
 def test_one_members_broken_mail_keeps_nobody_else_from_theirs(
     room: NotifyingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = scene(room)
-    addressee = NoticeMailer._addressee  # noqa: SLF001  breaks in the midst of a run
+    addressee = NoticeMailer._read_recipient  # noqa: SLF001  breaks in the midst of a run
 
     def breaks(mailer: NoticeMailer, program_id: str, member_id: str) -> object:
         if member_id == people[0].member_id:
             raise RuntimeError("broken")
         return addressee(mailer, program_id, member_id)
 
-    monkeypatch.setattr(NoticeMailer, "_addressee", breaks)
+    monkeypatch.setattr(NoticeMailer, "_read_recipient", breaks)
     room.advance(hours=2)
     worker_answers(room)
     assert room.to(people[0]) == []
@@ -885,7 +885,7 @@ def test_one_programs_thousands_of_mails_come_one_for_one_with_anothers_single_o
         raise AssertionError("The single mail is nowhere.")
 
 
-def due_since(at: datetime) -> Callable[[Box], Box]:
+def due_since(at: datetime) -> Callable[[NoticeBox], NoticeBox]:
     return lambda box: replace(box, mail_at=at)
 
 
@@ -966,7 +966,7 @@ def test_a_link_that_is_followed_while_its_person_is_erased_leaves_nothing(
     amy, mail = mailed(room)
     change = room.container.notice_store.change_box
 
-    def overtaken(*given: Any) -> Box:
+    def overtaken(*given: Any) -> NoticeBox:
         room.container.privacy.ask_erasure(room.manager, amy.member_id)
         room.container.notifications.forget_member(amy.program_id, amy.member_id)
         return change(*given)
@@ -1080,7 +1080,7 @@ def test_a_bounce_that_comes_while_its_member_is_removed_is_forgotten_with_them(
     store = room.container.notice_store
     change, waits = store.change_box, [amy.member_id]
 
-    def overtaken(*given: Any) -> Box:
+    def overtaken(*given: Any) -> NoticeBox:
         if waits:
             room.container.members.remove(room.manager, waits.pop())
             room.deliver_all()

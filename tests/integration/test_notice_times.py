@@ -15,9 +15,9 @@ from chalicelib.notifications.model import (
     NoticeCategory,
     ProgramPlan,
     Slot,
-    due_between,
+    is_due_between,
     last_digest,
-    next_due,
+    next_due_at,
 )
 from chalicelib.notifications.service import SettingsChanges
 from chalicelib.programs.model import ChannelKind, Program
@@ -248,9 +248,9 @@ def test_a_program_is_walked_once_a_day_at_the_instant_of_its_zone_across_a_chan
     plan, none = ProgramPlan("prg_1", slots=slots), Bulletin("prg_1")
     found = []
     for _ in instants:
-        at = next_due(plan, none, "UTC", now)
-        assert not due_between(slots, none, "UTC", now, at - timedelta(microseconds=1))
-        assert due_between(slots, none, "UTC", now, at)
+        at = next_due_at(plan, none, "UTC", now)
+        assert not is_due_between(slots, none, "UTC", now, at - timedelta(microseconds=1))
+        assert is_due_between(slots, none, "UTC", now, at)
         assert last_digest(at, MailSettings(hour=hour), ZoneInfo(zone), weekly=False) == at
         found.append(at)
         now = at

@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.notifications.model import (
-    MAX_FRESH,
     MAX_LATELY,
+    MAX_NEW_ENTRIES,
     MAX_NOTICES,
     ActivityProgress,
     Frequency,
@@ -282,7 +282,7 @@ def test_a_bulletin_is_bounded_and_keeps_what_opened_last_and_what_ends_next(
     assert len(room.overview(amy).items) == MAX_LATELY
     room.advance(days=29, hours=1)
     room.container.bulletin_writer.refresh(amy.program_id)
-    assert len(room.overview(amy).items) == MAX_FRESH + 1
+    assert len(room.overview(amy).items) == MAX_NEW_ENTRIES + 1
     assert room.unread_notices(amy)[0] == ("activity_ending", "Ends soon")
     assert room.overview(amy).items[0].notice.thing_id == old.activity_id
     size = len(str(room.cloud.tables.items("NoticesTable")))
@@ -294,7 +294,7 @@ def test_a_digest_misses_none_of_sixty_activities_that_opened_since_the_one_befo
 ) -> None:
     amy = room.join("amy")
     room.pass_time(hours=24)
-    for number in range(1, MAX_FRESH + 11):
+    for number in range(1, MAX_NEW_ENTRIES + 11):
         room.advance(seconds=1)
         room.publish(instructions=f"Number {number}")
     room.deliver_all()

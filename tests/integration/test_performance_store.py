@@ -13,16 +13,16 @@ from chalicelib.performances.model import (
     Performance,
     State,
     Waiting,
-    attempted,
-    begun_anew,
     delivered,
     initiated,
     posted,
+    restarted,
     staged,
     uploading,
-    waiting_until,
+    with_attempt,
+    with_wait,
 )
-from chalicelib.performances.store import CLOCKS_DIFFER, PerformanceStore, WaitNotEnded
+from chalicelib.performances.store import MAX_CLOCK_DIFFERENCE, PerformanceStore, WaitNotEnded
 from tests.clock import NOON
 from tests.integration.conftest import Calls
 from tests.integration.database import database
@@ -93,13 +93,11 @@ def test_a_waiting_performance_is_leased_once_its_time_comes(
 ) -> None:
     until = NOON + timedelta(minutes=10)
     assert store.lease(made.reference, "one", NOON, NOON + LEASE_DURATION)
-    assert store.schedule_next_step(
-        made, waiting_until(made, Waiting.TIKTOK_BUSY, until, until), "one"
-    )
+    assert store.schedule_next_step(made, with_wait(made, Waiting.TIKTOK_BUSY, until, until), "one")
     store.release_lease(made.reference, "one")
-    early = until - CLOCKS_DIFFER - SECOND
+    early = until - MAX_CLOCK_DIFFERENCE - SECOND
     assert store.lease(made.reference, "two", early, early + LEASE_DURATION) is None
-    assert store.lease(made.reference, "two", until - CLOCKS_DIFFER, until + LEASE_DURATION)
+    assert store.lease(made.reference, "two", until - MAX_CLOCK_DIFFERENCE, until + LEASE_DURATION)
 
 
 def test_a_worker_whose_lease_another_has_writes_nothing_though_the_state_is_the_same(
@@ -109,7 +107,7 @@ def test_a_worker_whose_lease_another_has_writes_nothing_though_the_state_is_the
     assert store.lease(sending.reference, "one", NOON, NOON + LEASE_DURATION)
     later = NOON + LEASE_DURATION + SECOND
     assert store.lease(sending.reference, "two", later, later + LEASE_DURATION) == sending
-    whole, waits = delivered(sending, NOON), waiting_until(sending, None, NOON, NOON)
+    whole, waits = delivered(sending, NOON), with_wait(sending, None, NOON, NOON)
     with pytest.raises(Conflict):
         write(store, sending, whole, "one")
     assert not store.schedule_next_step(sending, waits, "one")
@@ -125,25 +123,25 @@ def test_facts_about_an_earlier_draft_are_not_written_even_in_the_same_state(
     store: PerformanceStore, made: Performance
 ) -> None:
     sending = at_tiktok(store, made, "p_1")
-    anew = write(store, sending, begun_anew(sending, NOON))
+    anew = write(store, sending, restarted(sending, NOON))
     again = at_tiktok(store, anew, "p_2")
     assert again.state is sending.state
     with pytest.raises(Conflict):
         write(store, sending, staged(sending, NOON))
-    assert not store.schedule_next_step(sending, waiting_until(sending, None, NOON, NOON), "")
-    assert not store.note_told_reason(sending, "internal", NOON)
+    assert not store.schedule_next_step(sending, with_wait(sending, None, NOON, NOON), "")
+    assert not store.note_failure_reason(sending, "internal", NOON)
     assert stored(store, again) == again
-    assert store.note_told_reason(again, "internal", NOON)
+    assert store.note_failure_reason(again, "internal", NOON)
 
 
 def test_facts_from_before_the_first_draft_are_not_written_after_it(
     store: PerformanceStore, made: Performance
 ) -> None:
     sending = at_tiktok(store, made, "p_1")
-    anew = write(store, sending, begun_anew(sending, NOON))
+    anew = write(store, sending, restarted(sending, NOON))
     assert anew.state is made.state
     with pytest.raises(Conflict):
-        write(store, made, attempted(made, "open-ana", NOON))
+        write(store, made, with_attempt(made, "open-ana", NOON))
 
 
 def test_a_state_that_changed_meanwhile_is_not_overwritten(
@@ -160,7 +158,7 @@ def test_a_change_writes_what_changed_and_leaves_the_rest(
     store: PerformanceStore, made: Performance
 ) -> None:
     sending = at_tiktok(store, made, "p_1")
-    assert store.note_told_reason(sending, "internal", NOON)
+    assert store.note_failure_reason(sending, "internal", NOON)
     database().commit([store.change(sending, delivered(sending, NOON), None)])
     assert stored(store, made).told_reason == "internal"
     assert stored(store, made).delivered_at == NOON
@@ -184,7 +182,7 @@ def test_a_wait_that_was_brought_forward_meanwhile_is_not_written(
 ) -> None:
     assert store.lease(made.reference, "one", NOON, NOON + LEASE_DURATION)
     later = NOON + timedelta(hours=1)
-    waits = waiting_until(made, Waiting.TIKTOK_DOWN, later, later)
+    waits = with_wait(made, Waiting.TIKTOK_DOWN, later, later)
     assert store.bring_forward(made.reference, NOON + SECOND, BEFORE_STAGED)
     assert not store.schedule_next_step(made, waits, "one")
     again = store.release_lease(made.reference, "one")
@@ -201,7 +199,7 @@ def test_a_wait_is_ended_where_it_is_one_of_those_that_are_to_end(
 ) -> None:
     until = NOON + timedelta(hours=1)
     assert store.lease(made.reference, "one", NOON, NOON + LEASE_DURATION)
-    waits = waiting_until(made, Waiting.TIKTOK_DOWN, until, until)
+    waits = with_wait(made, Waiting.TIKTOK_DOWN, until, until)
     assert store.schedule_next_step(made, waits, "one")
     assert not store.bring_forward(made.reference, NOON, BEFORE_STAGED, Waiting.ACCOUNT)
     assert not store.bring_forward(made.reference, NOON, [State.STAGED, State.POSTED])
@@ -250,7 +248,7 @@ def test_a_wait_that_is_over_is_forgotten_when_its_performance_is_queued(
     store: PerformanceStore, made: Performance
 ) -> None:
     assert store.lease(made.reference, "one", NOON, NOON + LEASE_DURATION)
-    waits = waiting_until(made, Waiting.TIKTOK_DOWN, NOON + SECOND, NOON + 2 * SECOND)
+    waits = with_wait(made, Waiting.TIKTOK_DOWN, NOON + SECOND, NOON + 2 * SECOND)
     assert store.schedule_next_step(made, waits, "one")
     assert store.note_queued(made.reference, NOON + 2 * SECOND, NOON + LEASE_DURATION)
     assert stored(store, made).waits_until is None

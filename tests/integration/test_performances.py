@@ -20,9 +20,9 @@ from chalicelib.performances.model import (
     Performance,
     State,
     Status,
-    begun_anew,
     delivered,
     initiated,
+    restarted,
     staged,
     uploading,
 )
@@ -33,7 +33,7 @@ from chalicelib.tiktok.consents.service import ConsentRequest
 from chalicelib.tiktok.model import PendingSend
 from chalicelib.tiktok.pending_sends.service import LONGEST_POSTPONEMENT, SHORTEST_POSTPONEMENT
 from chalicelib.tiktok.problems import TikTokProblem
-from chalicelib.tiktok.webhooks import MAX_CLOCK_SKEW, OLDEST
+from chalicelib.tiktok.webhooks import MAX_AGE, MAX_CLOCK_SKEW
 from tests.clock import NOON, StoppedClock
 from tests.events import Relayed, streamed
 from tests.integration.conftest import Calls
@@ -630,7 +630,7 @@ def test_a_failure_told_makes_tiktok_be_asked_and_takes_no_points_by_itself(
 def test_a_failure_told_of_a_draft_that_was_given_up_brings_nothing_forward(
     greenroom: Greenroom, sending: Performance
 ) -> None:
-    anew = begun_anew(sending, NOON)
+    anew = restarted(sending, NOON)
     database().commit([greenroom.container.performance_store.change(sending, anew, None)])
     hear(greenroom, FAILED, publish_id="p_1", reason="internal")
     assert greenroom.stored(sending) == anew
@@ -657,7 +657,7 @@ def test_an_event_of_nothing_of_ours_or_of_no_meaning_is_taken_and_changes_nothi
 def wrong_signatures(body: bytes, clock: StoppedClock) -> dict[str, str | None]:
     good = signature(body, clock)
     old, ahead = (
-        StoppedClock(clock.at - OLDEST - SECOND),
+        StoppedClock(clock.at - MAX_AGE - SECOND),
         StoppedClock(clock.at + MAX_CLOCK_SKEW + SECOND),
     )
     return {
@@ -747,9 +747,9 @@ def test_a_draft_begun_anew_is_not_moved_by_events_of_the_one_before(
     greenroom: Greenroom, sending: Performance
 ) -> None:
     store = greenroom.container.performance_store
-    anew = initiated(begun_anew(sending, NOON), "p_2", b"sealed", NOON)
-    database().commit([store.change(sending, begun_anew(sending, NOON), None)])
-    database().commit([store.change(begun_anew(sending, NOON), anew, None)])
+    anew = initiated(restarted(sending, NOON), "p_2", b"sealed", NOON)
+    database().commit([store.change(sending, restarted(sending, NOON), None)])
+    database().commit([store.change(restarted(sending, NOON), anew, None)])
     hear(greenroom, DELIVERED, publish_id="p_1")
     assert greenroom.stored(sending) == anew
 

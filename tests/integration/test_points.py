@@ -15,7 +15,7 @@ from chalicelib.points import ranking
 from chalicelib.points.board_store import BoardStore, HeadItem, PageItem
 from chalicelib.points.model import Finding, Totals, TotalsDifference
 from chalicelib.points.periods import Period, day_of, span_of
-from chalicelib.points.ranking import packed, unpacked
+from chalicelib.points.ranking import pack, unpack
 from chalicelib.points.service import PointService
 from chalicelib.points.store import EntryItem, TotalsItem
 from tests.integration.database import database
@@ -254,9 +254,9 @@ def board_of(greenroom: Greenroom, change: Callable[[list[list[object]]], object
     head = store(greenroom).head(greenroom.program.program_id, Period.WEEK)
     (page,) = head.ranks
     item = database().get(PageItem, f"{greenroom.program.program_id}#pages#week", page.page_id)
-    rows = unpacked(bytes(item.content))
+    rows = unpack(bytes(item.content))
     change(rows)
-    database().update(item, [PageItem.content.set(packed(rows))])
+    database().update(item, [PageItem.content.set(pack(rows))])
 
 
 CORRUPTIONS: dict[str, tuple[Callable[[list[list[object]]], object], str, str]] = {
@@ -332,7 +332,7 @@ def damage_pages(greenroom: Greenroom) -> None:
         database().update(item, [PageItem.content.set(b"noise")])
 
 
-def drop_pages(greenroom: Greenroom) -> None:
+def remove_pages(greenroom: Greenroom) -> None:
     for item in database().query(PageItem, f"{greenroom.program.program_id}#pages#week"):
         database().delete(item)
 
@@ -342,13 +342,13 @@ def misplace_members(greenroom: Greenroom) -> None:
     head = store(greenroom).head(greenroom.program.program_id, Period.WEEK)
     (page,) = head.members
     item = database().get(PageItem, f"{greenroom.program.program_id}#pages#week", page.page_id)
-    wrong = {member_id: points + 1 for member_id, points in unpacked(bytes(item.content)).items()}
-    database().update(item, [PageItem.content.set(packed(wrong))])
+    wrong = {member_id: points + 1 for member_id, points in unpack(bytes(item.content)).items()}
+    database().update(item, [PageItem.content.set(pack(wrong))])
 
 
 @pytest.mark.usefixtures("stack_here")
 @pytest.mark.parametrize(
-    "damage", [damage_head, empty_head, drop_head, damage_pages, drop_pages, misplace_members]
+    "damage", [damage_head, empty_head, drop_head, damage_pages, remove_pages, misplace_members]
 )
 def test_a_board_that_is_damaged_as_a_whole_is_found_and_made_anew(
     greenroom: Greenroom, damage: Callable[[Greenroom], None]
@@ -368,9 +368,9 @@ def test_a_board_that_is_damaged_as_a_whole_is_found_and_made_anew(
 def told_by_head(greenroom: Greenroom, change: Callable[[dict[str, Any]], object]) -> None:
     """Change what the head of the week's board tells."""
     item = database().get(HeadItem, greenroom.program.program_id, "head#week")
-    told = unpacked(item.content)
+    told = unpack(item.content)
     change(told)
-    database().update(item, [HeadItem.content.set(packed(told))])
+    database().update(item, [HeadItem.content.set(pack(told))])
 
 
 HEADS: dict[str, tuple[Callable[[dict[str, Any]], object], list[str]]] = {
@@ -448,9 +448,9 @@ def second_page(greenroom: Greenroom, change: Callable[[list[list[object]]], obj
     """Change the rows on the second page of the week's board."""
     page = store(greenroom).head(greenroom.program.program_id, Period.WEEK).ranks[1]
     item = database().get(PageItem, f"{greenroom.program.program_id}#pages#week", page.page_id)
-    rows = unpacked(bytes(item.content))
+    rows = unpack(bytes(item.content))
     change(rows)
-    database().update(item, [PageItem.content.set(packed(rows))])
+    database().update(item, [PageItem.content.set(pack(rows))])
 
 
 @pytest.mark.usefixtures("stack_here")

@@ -14,7 +14,7 @@ from chalicelib.foundation.pages import Page
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.points import worker
 from chalicelib.points.events import PointsAdjusted
-from chalicelib.points.model import MAX_ABOUT, LedgerEntry, Totals
+from chalicelib.points.model import MAX_ABOUT_LENGTH, LedgerEntry, Totals
 from chalicelib.points.problems import PointProblem
 from chalicelib.points.service import PointService
 from chalicelib.programs.problems import ProgramProblem
@@ -173,7 +173,7 @@ def test_every_entry_of_a_performance_says_which_activity_it_is_about_and_why(
     (award,) = points.ledger(ben, 10, None).items
     assert award.about is not None
     assert award.about.startswith("Share Share")
-    assert len(award.about) <= MAX_ABOUT
+    assert len(award.about) <= MAX_ABOUT_LENGTH
     greenroom.clock.advance(timedelta(minutes=1))
     database().commit(
         points.take_back(ben.owner, 10, award.source.source_id, about="A", reason="Refused.")

@@ -15,8 +15,12 @@ from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.settings import Settings
 from chalicelib.performances import worker
 from chalicelib.performances.counts import service as counting
-from chalicelib.performances.counts.service import AGAIN, AGAIN_WITHOUT_ACCOUNT, PostStatistics
-from chalicelib.performances.model import COUNTED_FOR, Performance, State, posted, with_post
+from chalicelib.performances.counts.service import (
+    RETRY_DELAY,
+    RETRY_DELAY_WITHOUT_ACCOUNT,
+    PostStatistics,
+)
+from chalicelib.performances.model import COUNTS_READ_FOR, Performance, State, posted, with_post
 from chalicelib.tiktok.client import SCOPES, VIEWS_SCOPE, VideoCounts
 from chalicelib.tiktok.errors import (
     AccessTokenRefused,
@@ -175,8 +179,8 @@ def test_connecting_again_asks_for_what_was_allowed_and_keeps_it(
 def test_the_trail_tells_when_it_was_allowed_and_taken_back(
     greenroom: Greenroom, ana: Caller, counts: PostStatistics
 ) -> None:
-    counts.end(ana)
-    counts.end(ana)
+    counts.revoke_views_consent(ana)
+    counts.revoke_views_consent(ana)
     for kind in (Kind.ACCOUNT_VIEWS_ALLOWED, Kind.ACCOUNT_VIEWS_ENDED):
         found = greenroom.container.audit.entries(
             greenroom.manager, EntryFilter(kind=kind), 9, None
@@ -239,7 +243,7 @@ def test_readings_become_seldom_and_end_after_thirty_days(
             read.append(greenroom.clock.now() - began)
     assert read[:24] == [HOUR * each for each in range(1, 25)]
     assert read[24:31] == [DAY * each for each in (2, 3, 4, 5, 6, 7, 10)]
-    assert read[-1] == COUNTED_FOR
+    assert read[-1] == COUNTS_READ_FOR
     assert len(read) <= 40
     found = greenroom.stored(made)
     assert (views(found), found.count_at) == (len(read), None)
@@ -283,7 +287,7 @@ def test_the_next_run_reads_the_views_a_killed_run_left(
     class Killed(BaseException):
         """The function dies."""
 
-    write = PostStatistics._write  # noqa: SLF001  the process dies between two writes
+    write = PostStatistics._write_counts  # noqa: SLF001  the process dies between two writes
     done: list[object] = []
 
     def dies(self: PostStatistics, *arguments: Any) -> bool:
@@ -293,7 +297,7 @@ def test_the_next_run_reads_the_views_a_killed_run_left(
         return write(self, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(PostStatistics, "_write", dies)
+        patched.setattr(PostStatistics, "_write_counts", dies)
         with pytest.raises(Killed):
             runs(greenroom)
     assert runs(greenroom) == 1
@@ -359,7 +363,7 @@ def test_nobody_else_is_asked_for_once_tiktok_says_too_often(
     ]
     assert runs(greenroom) == 0
     assert tiktok.made.count("videos") == 1
-    greenroom.clock.advance(AGAIN)
+    greenroom.clock.advance(RETRY_DELAY)
     assert runs(greenroom) == 1, "who was refused waits as long as TikTok asked for"
     greenroom.clock.advance(HOUR)
     assert runs(greenroom) == 2
@@ -377,7 +381,7 @@ def test_views_that_tiktok_does_not_answer_are_requested_again(
     greenroom.clock.advance(HOUR)
     tiktok.next_steps["videos"] = [error]
     assert [runs(greenroom), runs(greenroom)] == [0, 0]
-    greenroom.clock.advance(AGAIN)
+    greenroom.clock.advance(RETRY_DELAY)
     assert runs(greenroom) == 1
     assert views(greenroom.stored(made)) == 7
 
@@ -405,10 +409,10 @@ def test_a_refused_token_is_refreshed_once_and_then_the_account_waits(
     assert runs(greenroom) == 0
     account = greenroom.container.tiktok.account(ana)
     assert account.state is TikTokState.RECONNECT_REQUIRED
-    assert greenroom.stored(made).count_at == greenroom.clock.now() + AGAIN_WITHOUT_ACCOUNT
+    assert greenroom.stored(made).count_at == greenroom.clock.now() + RETRY_DELAY_WITHOUT_ACCOUNT
     assert views(greenroom.stored(made)) == 7
     greenroom.connect_account(ana, "bea")
-    greenroom.clock.advance(AGAIN_WITHOUT_ACCOUNT)
+    greenroom.clock.advance(RETRY_DELAY_WITHOUT_ACCOUNT)
     assert runs(greenroom) == 1
 
 
@@ -416,7 +420,7 @@ def test_a_refused_token_is_refreshed_once_and_then_the_account_waits(
 
 
 def ends_here(greenroom: Greenroom, caller: Caller, tiktok: CountingTikTok) -> None:
-    greenroom.container.counts.end(caller)
+    greenroom.container.counts.revoke_views_consent(caller)
 
 
 def ends_at_tiktok(greenroom: Greenroom, caller: Caller, tiktok: CountingTikTok) -> None:
@@ -475,7 +479,7 @@ def test_a_reading_under_way_is_not_written_once_the_member_took_it_back(
     made = posts(greenroom, ana, "bea", "71")
     tiktok.counted = {"71": 7}
     greenroom.clock.advance(HOUR)
-    tiktok.next_steps["videos"] = [lambda: greenroom.container.counts.end(ana)]
+    tiktok.next_steps["videos"] = [lambda: greenroom.container.counts.revoke_views_consent(ana)]
     assert runs(greenroom) == 0
     assert views(greenroom.stored(made)) is None
 
@@ -498,7 +502,7 @@ def test_an_interrupted_deletion_of_views_is_finished_by_the_schedule(
     with monkeypatch.context() as patched:
         patched.setattr(counting.PostStatistics, "apply_views_consent", breaks)
         with pytest.raises(TimeoutError):
-            counts.end(ana)
+            counts.revoke_views_consent(ana)
     assert views(greenroom.stored(made)) == 7
     greenroom.clock.advance(timedelta(minutes=15))
     runs(greenroom, offered=False)
@@ -512,7 +516,7 @@ def test_posts_from_before_the_consent_are_read_too(
     greenroom.connect_account(caller, "bea")
     caller = greenroom.now(caller)
     old = posts(greenroom, caller, "bea", "70")
-    greenroom.clock.advance(COUNTED_FOR)
+    greenroom.clock.advance(COUNTS_READ_FOR)
     made = posts(greenroom, caller, "bea", "71")
     private = posts(greenroom, caller, "bea", None)
     tiktok.counted = {"70": 5, "71": 7}

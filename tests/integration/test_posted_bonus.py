@@ -86,7 +86,7 @@ def test_an_activity_without_a_bonus_brings_none(greenroom: Greenroom, ana: Call
 def test_a_managers_trial_brings_no_bonus(
     greenroom: Greenroom, ana: Caller, activity: Activity
 ) -> None:
-    trial = greenroom.container.performances.try_on(ana, activity.activity_id, "c")
+    trial = greenroom.container.performances.send_trial(ana, activity.activity_id, "c")
     assert trial.posted_bonus == 0
     moved(greenroom, trial, State.UPLOADING)
     hear(greenroom, COMPLETE, publish_id="p_1")

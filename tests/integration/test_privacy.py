@@ -25,14 +25,14 @@ from chalicelib.notifications.pushing.model import Device, PushBox, with_device
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.periods import Period
-from chalicelib.points.ranking import unpacked
+from chalicelib.points.ranking import unpack
 from chalicelib.privacy.erasing import ErasureOverdue
 from chalicelib.privacy.model import (
-    EXPORT_AGAIN,
-    EXPORT_LOST,
+    EXPORT_REQUEUE_DELAY,
+    EXPORT_REUSE_TIME,
     LONGEST_WAIT,
-    OVERDUE,
-    SETTLED,
+    OVERDUE_AFTER,
+    WRITES_SETTLE_TIME,
     ErasureStatus,
     ExportStatus,
     PersonalExport,
@@ -121,7 +121,7 @@ def traces(greenroom: Greenroom, looked_for: tuple[str, ...] = TRACES) -> list[s
             container.board_store.page(program_id, period, each)
             for each in container.board_store.pages_of_run(program_id, period, "")
         ]
-        shown = [str(head.top), *(str(unpacked(each)) for each in pages if each)]
+        shown = [str(head.top), *(str(unpack(each)) for each in pages if each)]
         found += [f"board {period}: {each}" for each in looked_for if any(each in s for s in shown)]
     return found
 
@@ -189,7 +189,7 @@ class Scene:
             return with_device(box, device) or box
 
         self.container.push_store.change(vic.program_id, vic.member_id, added)
-        self.container.push_store.assign_device(device.device_id, vic.owner)
+        self.container.push_store.set_device_owner(device.device_id, vic.owner)
 
     def _dismisses(self) -> None:
         """Dismiss an activity, another one and take that back; one that was sent had been, too.
@@ -213,7 +213,9 @@ class Scene:
         self.container.fact_counter.count(
             Fact(program_id, member_id, activity_id, each) for activity_id, each in known.items()
         )
-        self.container.notice_writer.update_mark(program_id, member_id, self.dismissed.activity_id)
+        self.container.notice_writer.update_activity_mark(
+            program_id, member_id, self.dismissed.activity_id
+        )
 
     def _answered_with_a_key(self) -> None:
         told = {"performance_id": self.sent.performance_id, "caption": "Dealt to Vic"}
@@ -236,7 +238,7 @@ class Scene:
             attempt = idempotency.begin(manager.owner, key, b"request")
             assert isinstance(attempt, Attempt)
             adjusted = self.container.points.adjust(manager, whom, 50, reason, attempt.made_id)
-            self.container.notice_writer.points_adjusted(
+            self.container.notice_writer.add_points_notice(
                 manager.program_id, whom, adjusted.entry.entry_id, 50, self.greenroom.clock.now()
             )
             told = {"entry_id": adjusted.entry.entry_id, "reason": reason}
@@ -271,7 +273,7 @@ class Scene:
         counting.redemptions.refresh(program_id, self.open.redemption_id, now)
         self.container.person_counter.count(program_id, member_id)
         for table in (Table.MEMBERS, Table.AUDIT):
-            export = self.container.report_exports.ask(self.manager, table)
+            export = self.container.report_exports.request_export(self.manager, table)
             self.container.report_export_maker.make(program_id, export.export_id)
 
     # --- what happens by itself -----------------------------------------------------------------
@@ -289,7 +291,7 @@ class Scene:
         for _ in range(number):
             self.container.eraser.erase_due()
             self.greenroom.build_leaderboards()
-            self.greenroom.clock.advance(SETTLED + timedelta(minutes=30))
+            self.greenroom.clock.advance(WRITES_SETTLE_TIME + timedelta(minutes=30))
 
     def asks(self, by: Caller | None = None) -> ErasureStatus:
         caller = by or self.now()
@@ -634,7 +636,7 @@ def test_an_erasure_that_hangs_fails_the_runs_of_the_clock_until_it_has_ended(sc
     """Whether or not a round is due: each try of an invocation fails, which has an alarm."""
     scene.asks()
     eraser, clock = scene.container.eraser, scene.greenroom.clock
-    clock.advance(OVERDUE - timedelta(minutes=1))
+    clock.advance(OVERDUE_AFTER - timedelta(minutes=1))
     assert eraser.erase_due() == 1
     clock.advance(timedelta(minutes=1))
     for _ in range(3):
@@ -805,7 +807,7 @@ def test_of_several_exports_no_file_outlives_an_erasure(scene: Scene, noted: boo
     vic = scene.now()
     for _ in range(3):
         assert scene.exports() is ExportStatus.READY
-        scene.greenroom.clock.advance(EXPORT_AGAIN)
+        scene.greenroom.clock.advance(EXPORT_REUSE_TIME)
     assert len([each for each in files(scene.greenroom) if "personal/" in each]) == 1
     if not noted:
         scene.container.privacy_store.forget_export(vic.program_id, vic.member_id)
@@ -816,7 +818,7 @@ def test_of_several_exports_no_file_outlives_an_erasure(scene: Scene, noted: boo
 
 def test_a_report_that_failed_after_its_file_was_written_leaves_none_behind(scene: Scene) -> None:
     container = scene.container
-    export = container.report_exports.ask(scene.manager, Table.MEMBERS)
+    export = container.report_exports.request_export(scene.manager, Table.MEMBERS)
     container.report_export_maker.make(scene.vic.program_id, export.export_id)
     container.report_export_store.finish(export, None, "The function died before it could say so.")
     assert [each for each in files(scene.greenroom) if export.export_id in each]
@@ -836,7 +838,7 @@ def test_a_copy_that_was_overtaken_by_a_later_one_does_not_take_its_file_away(
     def kept(*given: Any) -> None:
         keep(*given)
         if not later:
-            scene.greenroom.clock.advance(EXPORT_AGAIN)
+            scene.greenroom.clock.advance(EXPORT_REUSE_TIME)
             later.append(privacy.ask_export(vic, vic.member_id))
             scene.makes()
 
@@ -1012,10 +1014,10 @@ def test_an_export_whose_message_was_not_taken_or_lost_is_queued_by_the_clock(
     assert queuer.queue_due() == 1
     assert queuer.queue_due() == 0
     scene.greenroom.clients.sqs.purge_queue(QueueUrl=scene.queue_url)
-    scene.greenroom.clock.advance(EXPORT_LOST)
+    scene.greenroom.clock.advance(EXPORT_REQUEUE_DELAY)
     assert scene.makes() == 1
     assert scene.container.privacy.export(vic, vic.member_id) != asked
-    scene.greenroom.clock.advance(EXPORT_LOST)
+    scene.greenroom.clock.advance(EXPORT_REQUEUE_DELAY)
     assert queuer.queue_due() == 0
 
 

@@ -13,13 +13,13 @@ from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.performances.model import State
 from chalicelib.performances.store import PerformanceItem
 from chalicelib.points.periods import Period
-from chalicelib.points.ranking import unpacked
+from chalicelib.points.ranking import unpack
 from chalicelib.privacy import worker
 from chalicelib.privacy.model import (
     FIRST_WAIT,
     LONGEST_WAIT,
-    RESERVED,
-    SETTLED,
+    ROUND_RESERVATION,
+    WRITES_SETTLE_TIME,
     Erasure,
     ErasureStatus,
     ExportStatus,
@@ -103,12 +103,12 @@ def test_an_erasure_ends_with_a_round_that_begins_once_no_function_runs_from_bef
     container.privacy.ask_erasure(vic, vic.member_id)
     assert container.eraser.erase_due() == 1
     (erasure,) = under_way(greenroom)
-    assert erasure.next_at == erasure.asked_at + SETTLED
+    assert erasure.next_at == erasure.asked_at + WRITES_SETTLE_TIME
     (record,) = database().raw_items(RedemptionItem, vic.owner, index=RedemptionItem.by_member)
     assert record["member_name"] == ERASED_NAME
     late = RedemptionItem(record["key"], record["item"])
     assert database().update(late, [RedemptionItem.member_name.set("Vic")])
-    clock.advance(SETTLED - timedelta(seconds=1))
+    clock.advance(WRITES_SETTLE_TIME - timedelta(seconds=1))
     assert container.eraser.erase_due() == 0
     clock.advance(timedelta(seconds=1))
     assert container.eraser.erase_due() == 1
@@ -145,7 +145,7 @@ def test_an_erasure_that_breaks_keeps_no_other_waiting_and_is_told_in_the_end(
     vic, wes = greenroom.member("vic"), greenroom.member("wes")
     for each in (vic, wes):
         greenroom.container.privacy.ask_erasure(each, each.member_id)
-    greenroom.clock.advance(SETTLED)
+    greenroom.clock.advance(WRITES_SETTLE_TIME)
     for broken, other in ((vic, wes), (wes, vic)):
         stubborn.asked.clear()
         stubborn.breaks_for = {broken.member_id}
@@ -185,7 +185,7 @@ def test_a_round_that_died_is_begun_anew_and_a_running_one_is_left_alone(
     (begun,) = under_way(greenroom)
     taken = greenroom.container.privacy_store.take_round(begun, greenroom.clock.now())
     assert taken is not None
-    greenroom.clock.advance(RESERVED - timedelta(seconds=1))
+    greenroom.clock.advance(ROUND_RESERVATION - timedelta(seconds=1))
     assert greenroom.container.eraser.erase_due() == 0
     greenroom.clock.advance(timedelta(seconds=1))
     assert greenroom.container.eraser.erase_due() == 1
@@ -210,7 +210,7 @@ def test_a_worker_that_has_a_performance_finishes_before_it_is_stripped(
     assert database().update(item, staged)
     greenroom.container.privacy.ask_erasure(vic, vic.member_id)
     greenroom.container.connections.release_removed_member(vic.program_id, vic.member_id)
-    greenroom.clock.advance(SETTLED)
+    greenroom.clock.advance(WRITES_SETTLE_TIME)
     greenroom.container.eraser.erase_due()
     assert erased(greenroom, vic) is ErasureStatus.ERASING
     assert greenroom.stored(sent).text.caption == "A caption"
@@ -229,7 +229,7 @@ def on_boards(greenroom: Greenroom, name: str) -> bool:
         for each in boards.pages_of_run(program_id, period, "")
     ]
     heads = [str(boards.head(program_id, period).top) for period in Period]
-    return any(name in text for text in (*heads, *(str(unpacked(each)) for each in pages if each)))
+    return any(name in text for text in (*heads, *(str(unpack(each)) for each in pages if each)))
 
 
 def is_on_boards(greenroom: Greenroom) -> Caller:
@@ -249,7 +249,7 @@ def test_boards_that_nobody_reads_any_more_go_with_an_erasure(greenroom: Greenro
         greenroom.manager, ProgramChanges(leaderboard=False)
     )
     greenroom.container.privacy.ask_erasure(vic, vic.member_id)
-    greenroom.clock.advance(SETTLED)
+    greenroom.clock.advance(WRITES_SETTLE_TIME)
     assert greenroom.container.eraser.erase_due() == 1
     assert erased(greenroom, vic) is ErasureStatus.ERASED
     assert not on_boards(greenroom, "Vic Unmistakable")
@@ -263,9 +263,9 @@ def test_an_erasure_waits_for_boards_that_are_being_made(greenroom: Greenroom) -
     container.leaderboard_marks.mark({program_id})
     greenroom.build_leaderboards()
     container.leaderboard_marks.mark({program_id})
-    boards, now = container.board_store, clock.now() + SETTLED
+    boards, now = container.board_store, clock.now() + WRITES_SETTLE_TIME
     assert boards.lease(program_id, "run", now, now + MINUTE)
-    clock.advance(SETTLED)
+    clock.advance(WRITES_SETTLE_TIME)
     container.eraser.erase_due()
     assert erased(greenroom, vic) is ErasureStatus.ERASING
     clock.advance(LONGEST_WAIT)
@@ -279,7 +279,9 @@ def test_a_report_that_names_nobody_outlives_an_erasure(greenroom: Greenroom) ->
     asked, activity_id = {}, greenroom.activity().activity_id
     for table in set(Table) - {Table.CAMPAIGN}:
         thing_id = activity_id if table in {Table.ACTIVITY, Table.PERFORMANCES} else None
-        asked[table] = container.report_exports.ask(greenroom.manager, table, thing_id=thing_id)
+        asked[table] = container.report_exports.request_export(
+            greenroom.manager, table, thing_id=thing_id
+        )
         container.report_export_maker.make(vic.program_id, asked[table].export_id)
     container.privacy.ask_erasure(vic, vic.member_id)
     container.eraser.erase_due()
@@ -358,7 +360,7 @@ def test_no_copy_and_no_request_for_one_outlives_an_erasure_whoever_asked(
     greenroom.container.privacy.ask_erasure(vic, vic.member_id)
     greenroom.container.eraser.erase_due()
     assert copies(greenroom) == []
-    greenroom.clock.advance(SETTLED)
+    greenroom.clock.advance(WRITES_SETTLE_TIME)
     greenroom.container.eraser.erase_due()
     assert kept_of(greenroom, vic) == [f"{vic.program_id} erasure#{vic.member_id}"]
     assert greenroom.container.personal_export_queuer.queue_due() == 0

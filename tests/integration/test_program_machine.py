@@ -31,7 +31,7 @@ from chalicelib.foundation.identity import Caller, Claims, Role
 from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.performances.model import Performance, Reference
 from chalicelib.performances.service import AccountRequired
-from chalicelib.performances.store import CLOCKS_DIFFER
+from chalicelib.performances.store import MAX_CLOCK_DIFFERENCE
 from chalicelib.points import ranking
 from chalicelib.points.model import Totals
 from chalicelib.points.periods import Period
@@ -938,7 +938,7 @@ class Play(RuleBasedStateMachine):
     def waits(self, send: ModelPerformance) -> bool:
         """Return whether a message comes before its time, and so does nothing."""
         until = self.kept(send).waits_until
-        return until is not None and self.now + CLOCKS_DIFFER < until
+        return until is not None and self.now + MAX_CLOCK_DIFFERENCE < until
 
     def kept(self, send: ModelPerformance) -> Performance:
         owner = f"{self.program_id}/{send.person.member_id}"

@@ -22,7 +22,7 @@ from chalicelib.foundation.identity import (
 from chalicelib.foundation.problems import Code, Problem, ProblemCode
 from chalicelib.foundation.settings import Settings
 from chalicelib.foundation.table import Conflict
-from chalicelib.programs.model import MAX_NAME, Member, MemberStatus, Program
+from chalicelib.programs.model import MAX_NAME_LENGTH, Member, MemberStatus, Program
 from chalicelib.programs.service import ProgramChanges, ProgramService
 from chalicelib.programs.store import MemberItem, ProgramStore
 from tests.clock import StoppedClock
@@ -426,7 +426,7 @@ def test_a_change_by_somebody_removed_meanwhile_is_a_problem_and_changes_nothing
     assert programs.profile(caller).member.name == caller.name
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * (MAX_NAME + 1)])
+@pytest.mark.parametrize("name", ["", "   ", "x" * (MAX_NAME_LENGTH + 1)])
 def test_a_program_without_a_name_or_with_one_too_long_is_not_made(
     programs: ProgramService, store: RacedStore, name: str
 ) -> None:
@@ -436,7 +436,7 @@ def test_a_program_without_a_name_or_with_one_too_long_is_not_made(
 
 
 def test_a_program_may_have_the_longest_name(programs: ProgramService) -> None:
-    name = "x" * MAX_NAME
+    name = "x" * MAX_NAME_LENGTH
     assert programs.create_program(f" {name} ", "UTC", "ana@demo.example")[0].name == name
 
 

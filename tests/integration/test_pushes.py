@@ -174,7 +174,7 @@ def test_a_member_without_a_subscription_gets_no_push_and_costs_no_write(room: B
 def test_a_trial_is_not_pushed(room: Browsers) -> None:
     room.subscribes(room.manager)
     room.connect_account(room.manager, "boss")
-    trial = room.container.performances.try_on(
+    trial = room.container.performances.send_trial(
         room.now(room.manager), room.publish().activity_id, "prf_" + "0" * 26
     )
     room.stage(trial)
@@ -316,15 +316,15 @@ def test_one_program_has_half_of_what_runs_at_once_and_the_others_have_their_tur
     room: Browsers,
 ) -> None:
     running, most = Counter[str](), Counter[str]()
-    run = sending._Run(room.container.push_sender, lambda: False)  # noqa: SLF001  hands in what a test stands in for
-    begin = run._begin  # noqa: SLF001  hands in what a test stands in for
+    run = sending._PushRun(room.container.push_sender, lambda: False)  # noqa: SLF001  hands in what a test stands in for
+    begin = run._start_pushes  # noqa: SLF001  hands in what a test stands in for
 
     def counted(threads: Any, program_id: str, member_id: str) -> None:
         begin(threads, program_id, member_id)
         running.update(run._of_program)  # noqa: SLF001  hands in what a test stands in for
         most[program_id] = max(most[program_id], run._of_program[program_id])  # noqa: SLF001  hands in what a test stands in for
 
-    run._begin = counted  # type: ignore[method-assign]  # noqa: SLF001  hands in what a test stands in for
+    run._start_pushes = counted  # type: ignore[method-assign]  # noqa: SLF001  hands in what a test stands in for
     activity = room.publish()
     for number in range(20):
         member = room.join(f"m{number}")
@@ -334,7 +334,7 @@ def test_one_program_has_half_of_what_runs_at_once_and_the_others_have_their_tur
     with ThreadPoolExecutor(sending.MAX_CONCURRENT) as threads:
         taken = run.run(threads, room.container.push_store.due_members(room.clock.now()))
     assert taken == 20
-    assert max(most.values()) <= sending.OF_ONE_PROGRAM
+    assert max(most.values()) <= sending.MAX_CONCURRENT_OF_PROGRAM
     assert len(room.sent) == 20
 
 

@@ -13,7 +13,7 @@ from chalicelib.foundation.identity import Role
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.quotas import GIGABYTE, Quotas
 from chalicelib.foundation.settings import Settings
-from chalicelib.videos.model import LOOK_AGAIN, MAX_SIZE_BYTES, UploadStatus
+from chalicelib.videos.model import MAX_SIZE_BYTES, RECHECK_DELAY, UploadStatus
 from chalicelib.videos.queue import ArrivalsQueue
 from local import template
 from local.home import PROJECT
@@ -112,11 +112,11 @@ def test_uploads_that_wait_are_counted_as_the_largest_videos_that_they_can_be(
 def _sweeps(greenroom: InMemoryGreenroom, days: int) -> None:
     """Let the clock look at uploads now, in so many days, and once more to clear up."""
     sweeper = greenroom.container.stuck_uploads
-    greenroom.clock.advance(LOOK_AGAIN + timedelta(minutes=1))
+    greenroom.clock.advance(RECHECK_DELAY + timedelta(minutes=1))
     sweeper.sweep()
     greenroom.clock.advance(timedelta(days=days))
     sweeper.remove_unused()
-    greenroom.clock.advance(LOOK_AGAIN + timedelta(minutes=1))
+    greenroom.clock.advance(RECHECK_DELAY + timedelta(minutes=1))
     sweeper.sweep()
 
 
@@ -150,7 +150,7 @@ def test_a_video_that_an_activity_uses_is_never_removed(greenroom: InMemoryGreen
 def test_a_video_used_at_the_moment_of_its_removal_is_kept(greenroom: InMemoryGreenroom) -> None:
     upload_id = greenroom.valid_upload()
     sweeper, store = greenroom.container.stuck_uploads, greenroom.container.upload_store
-    greenroom.clock.advance(LOOK_AGAIN + timedelta(minutes=1))
+    greenroom.clock.advance(RECHECK_DELAY + timedelta(minutes=1))
     sweeper.sweep()
     greenroom.clock.advance(timedelta(days=31))
     (due,) = store.unused(greenroom.clock.now(), 10)

@@ -22,7 +22,7 @@ from chalicelib.reports.events import ExportRequested
 from chalicelib.reports.model import TO_PERFORM, TO_POST
 from chalicelib.reports.report_exports import routes
 from chalicelib.reports.report_exports import service as exports
-from chalicelib.reports.report_exports.service import MAX_MAKING
+from chalicelib.reports.report_exports.service import MAX_EXPORTS_IN_PROGRESS
 from chalicelib.reports.report_exports.store import Export, ExportItem, ExportStatus, Table
 from tests.clock import StoppedClock
 from tests.events import queued
@@ -41,7 +41,7 @@ def exported(
 ) -> tuple[Export, list[list[str]]]:
     """Ask for an export, let it be made, and read its file."""
     service = reporting.container.report_exports
-    export = service.ask(reporting.manager, table, **asked)
+    export = service.request_export(reporting.manager, table, **asked)
     assert (export.status, service.link(export)) == (ExportStatus.MAKING, None)
     payload = ExportRequested(export.export_id)
     event = Change("1", reporting.clock.now(), {}, {}).event(export.program_id, payload)
@@ -185,7 +185,7 @@ def test_nothing_is_made_for_somebody_who_is_no_manager_any_more(
     other = reporting.member("other")
     reporting.container.members.change_role(reporting.manager, other.member_id, Role.MANAGER)
     service = reporting.container.report_exports
-    export = service.ask(reporting.now(other), Table.MEMBERS)
+    export = service.request_export(reporting.now(other), Table.MEMBERS)
     reporting.container.members.change_role(reporting.manager, other.member_id, Role.MEMBER)
     reporting.container.report_export_maker.make(export.program_id, export.export_id)
     made = service.export(reporting.manager, export.export_id)
@@ -205,7 +205,7 @@ def test_a_report_without_its_subject_or_a_valid_period_is_refused(
     )
     for table, asked in wanted:
         with pytest.raises(Problem) as raised:
-            reporting.container.report_exports.ask(reporting.manager, table, **asked)
+            reporting.container.report_exports.request_export(reporting.manager, table, **asked)
         named = {"activity_id", "campaign_id", "from_day", "to_day"}
         assert raised.value.errors[0].field in named
 
@@ -217,18 +217,22 @@ def test_a_program_has_so_many_files_in_the_making_and_no_other_waits_for_it(
 
     def ask(made_id: str | None = None) -> Export:
         reporting.advance(seconds=1)
-        return service.ask(manager, Table.MEMBERS, made_id=made_id)
+        return service.request_export(manager, Table.MEMBERS, made_id=made_id)
 
-    asked = [ask("0first"), *(ask() for _ in range(MAX_MAKING - 1))]
+    asked = [ask("0first"), *(ask() for _ in range(MAX_EXPORTS_IN_PROGRESS - 1))]
     for _ in range(3):
         with pytest.raises(Problem) as raised:
             ask()
         assert raised.value.code is ProblemCode.LIMIT_REACHED
-        limit = {"quota": "exports", "limit": MAX_MAKING, "used": MAX_MAKING}
+        limit = {
+            "quota": "exports",
+            "limit": MAX_EXPORTS_IN_PROGRESS,
+            "used": MAX_EXPORTS_IN_PROGRESS,
+        }
         assert raised.value.members == limit
     assert ask("0first").export_id == asked[0].export_id  # its answer was lost
     reporting.container.programs.create_program("Other", "UTC", "boss@other.example")
-    service.ask(reporting.sign_in("boss@other.example"), Table.MEMBERS)
+    service.request_export(reporting.sign_in("boss@other.example"), Table.MEMBERS)
     reporting.container.report_export_maker.make(manager.program_id, asked[3].export_id)
     ask()
     reporting.advance(hours=3)

@@ -12,9 +12,16 @@ import pytest
 from chalicelib.foundation.events import Event
 from chalicelib.foundation.table import Conflict, Part
 from chalicelib.reports.counting import UNPACKED_DAYS, DayPacker
-from chalicelib.reports.model import BUCKETS, FAILURE_WORDS, LOST, MAX_GAP_DAYS, NEVER_KEY, Name
+from chalicelib.reports.model import (
+    FAILURE_WORDS,
+    LOST_PREFIX,
+    MAX_GAP_DAYS,
+    NEVER_KEY,
+    TIME_BUCKETS,
+    CounterName,
+)
 from chalicelib.reports.service import Overview
-from chalicelib.reports.store import SHARDS, MonthItem, packed_days, unpacked_days
+from chalicelib.reports.store import SHARDS, MonthItem, pack_days, unpack_days
 from tests.clock import StoppedClock
 from tests.integration.reporting_greenroom import ReportingGreenroom
 
@@ -186,17 +193,19 @@ def test_a_counter_packs_what_is_over_once_a_day_and_counts_whatever_comes_of_it
 def test_two_years_of_the_fullest_days_are_less_than_a_query_answers() -> None:
     """Each with every reason, every class of times and every gap there is, written by all."""
     dice = random.Random(2)
-    times = [f"{of}:{at}" for of in ("post", "perform") for at in (*range(len(BUCKETS) + 1), "all")]
+    times = [
+        f"{of}:{at}" for of in ("post", "perform") for at in (*range(len(TIME_BUCKETS) + 1), "all")
+    ]
     gaps = [f"gap:{each}" for each in (NEVER_KEY, *range(1, MAX_GAP_DAYS + 1))]
-    names = [*Name, *(LOST + each for each in FAILURE_WORDS), *times]
+    names = [*CounterName, *(LOST_PREFIX + each for each in FAILURE_WORDS), *times]
 
     def day() -> dict[str, int]:
         numbers = {name: dice.randint(1, 100_000) for name in names}
         return numbers | {gap: dice.randint(0, 500) for gap in gaps}
 
     month = {date(2026, 12, number): day() for number in range(1, 32)}
-    packed = packed_days(month)
-    assert unpacked_days("2026-12", packed) == {
+    packed = pack_days(month)
+    assert unpack_days("2026-12", packed) == {
         each: {name: number for name, number in numbers.items() if number}
         for each, numbers in month.items()
     }

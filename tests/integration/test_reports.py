@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import TransactWriteError
 
-from chalicelib.activities.model import MAX_ADDRESSED, Activity, ActivityState
+from chalicelib.activities.model import MAX_ADDRESSED_CHANNELS, Activity, ActivityState
 from chalicelib.foundation.events import Change
 from chalicelib.foundation.identity import Caller, Role, TikTokState
 from chalicelib.foundation.ids import new_id
@@ -27,12 +27,12 @@ from chalicelib.reports import store as report_store
 from chalicelib.reports.model import (
     Attempt,
     Attribution,
+    CounterName,
     Fact,
     Impression,
-    Kind,
-    Name,
     Progress,
     WorklistEntry,
+    WorklistKind,
 )
 from chalicelib.reports.service import MAX_SEEN
 from chalicelib.reports.store import CounterItem
@@ -55,7 +55,7 @@ def reporting(clock: StoppedClock) -> Iterator[ReportingGreenroom]:
 
 
 def numbers(tally: Any) -> dict[str, int]:
-    return {each.value: tally.number(each) for each in Name if tally.number(each)}
+    return {each.value: tally.number(each) for each in CounterName if tally.number(each)}
 
 
 CANNOT_BE_READ = VideoProblem(
@@ -146,8 +146,8 @@ def test_an_overview_counts_members_once_and_compares_with_the_days_before(
     found = reporting.container.reports.overview(reporting.manager, None, None)
     assert (found.active, found.active_before, found.members) == (1, 2, 3)
     assert found.participation == pytest.approx(1 / 3)
-    assert found.report.tally.number(Name.SENT) == 1
-    assert found.before.number(Name.SENT) == 2
+    assert found.report.tally.number(CounterName.SENT) == 1
+    assert found.before.number(CounterName.SENT) == 2
     assert len(found.report.days) == 30
 
 
@@ -176,7 +176,7 @@ def test_an_archived_activity_is_reported_as_before(reporting: ReportingGreenroo
     found = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
     )
-    assert found.report.whole.number(Name.STAGED) == 1
+    assert found.report.whole.number(CounterName.STAGED) == 1
 
 
 def test_missing_things_and_those_of_another_program_are_not_found(
@@ -197,7 +197,7 @@ def test_missing_things_and_those_of_another_program_are_not_found(
 def test_a_trial_is_in_no_report(reporting: ReportingGreenroom) -> None:
     reporting.connect_account(reporting.manager, "boss")
     activity = reporting.activity()
-    reporting.container.performances.try_on(reporting.manager, activity.activity_id, "c")
+    reporting.container.performances.send_trial(reporting.manager, activity.activity_id, "c")
     reporting.deliver_all()
     found = reporting.container.reports.overview(reporting.manager, None, None)
     assert numbers(found.report.tally) == {}
@@ -259,7 +259,7 @@ def test_channels_are_reported_with_their_people_and_what_came_of_them(
     reporting.deliver_all()
     _, page = reporting.container.reports.channels(reporting.manager, 20, None, None, None)
     (found,) = page.items
-    assert (found.members, found.tally.number(Name.SENT)) == (1, 2)
+    assert (found.members, found.tally.number(CounterName.SENT)) == (1, 2)
     report = reporting.container.reports.activity(reporting.manager, some.activity_id, None, None)
     assert report.audience.members == 1
     channels.leave(amy, made.channel_id)
@@ -304,7 +304,7 @@ def test_a_batch_of_what_was_seen_is_one_write_and_what_is_not_theirs_is_left_ou
         found = reporting.container.reports.activity(
             reporting.manager, each.activity_id, None, None
         )
-        assert found.report.whole.number(Name.SEEN) == 1
+        assert found.report.whole.number(CounterName.SEEN) == 1
     unseen = reporting.container.reports.totals(reporting.manager, [others.activity_id])
     assert numbers(unseen[others.activity_id]) == {}
 
@@ -321,7 +321,7 @@ def test_an_activity_seen_again_keeps_the_first_instant(
     found = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
     )
-    seen = [each.day for each in found.report.days if each.tally.number(Name.SEEN)]
+    seen = [each.day for each in found.report.days if each.tally.number(CounterName.SEEN)]
     assert seen == [first.date()]
 
 
@@ -329,7 +329,7 @@ def test_seen_activities_are_stored_in_items_of_bounded_size(
     reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Told again and again, in any order, it takes no more room and is counted once."""
-    monkeypatch.setattr(report_store, "MAX_SIGHTS", 5)
+    monkeypatch.setattr(report_store, "MAX_IMPRESSIONS_PER_ITEM", 5)
     amy = reporting.join("amy")
     ids = [reporting.activity().activity_id for _ in range(14)]
     tells = reporting.container.reports.note_seen
@@ -352,7 +352,7 @@ def test_seen_activities_are_stored_in_items_of_bounded_size(
     } == set(ids)
     reporting.deliver_all(random.Random(5))
     found = reporting.container.reports.overview(reporting.manager, None, None)
-    assert found.report.tally.number(Name.SEEN) == len(ids)
+    assert found.report.tally.number(CounterName.SEEN) == len(ids)
 
 
 def test_an_activity_of_years_has_the_worklist_of_its_last_weeks_and_small_items(
@@ -385,8 +385,8 @@ def test_a_full_item_of_what_was_seen_is_far_from_what_dynamodb_takes(
 ) -> None:
     """Every activity in a campaign and addressed to as many channels as it may be."""
     amy, now = reporting.join("amy"), reporting.clock.now()
-    channels = tuple(sorted(new_id("chn", now) for _ in range(MAX_ADDRESSED)))
-    for _ in range((report_store.MAX_SIGHTS + MAX_SEEN) // MAX_SEEN):
+    channels = tuple(sorted(new_id("chn", now) for _ in range(MAX_ADDRESSED_CHANNELS)))
+    for _ in range((report_store.MAX_IMPRESSIONS_PER_ITEM + MAX_SEEN) // MAX_SEEN):
         sights = {
             new_id("act", now): Impression(now, Attribution(new_id("cmp", now), channels))
             for _ in range(MAX_SEEN)
@@ -459,9 +459,9 @@ def test_a_contended_counter_continues_in_another_shard(
     found = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
     )
-    assert found.report.whole.number(Name.STAGED) == 1
+    assert found.report.whole.number(CounterName.STAGED) == 1
     totals = reporting.container.reports.totals(reporting.manager, [activity.activity_id])
-    assert totals[activity.activity_id].number(Name.STAGED) == 1
+    assert totals[activity.activity_id].number(CounterName.STAGED) == 1
 
 
 def test_one_fact_that_cannot_be_counted_holds_up_no_other(
@@ -484,7 +484,7 @@ def test_one_fact_that_cannot_be_counted_holds_up_no_other(
     found = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
     )
-    assert found.report.whole.number(Name.SENT) == 1
+    assert found.report.whole.number(CounterName.SENT) == 1
 
 
 # Recounting
@@ -504,7 +504,7 @@ def test_a_recount_finds_what_was_lost_and_mends_it(reporting: ReportingGreenroo
     report = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
     )
-    assert report.report.whole.number(Name.STAGED) == 1
+    assert report.report.whole.number(CounterName.STAGED) == 1
     assert report.audience.members == 3
 
 
@@ -524,7 +524,7 @@ def test_a_recount_mends_counters_that_something_else_wrote_to(
     report = reporting.container.reports.activity(
         reporting.manager, activity.activity_id, None, None
     )
-    assert report.report.whole.number(Name.SENT) == 3
+    assert report.report.whole.number(CounterName.SENT) == 3
 
 
 # Worklist
@@ -696,7 +696,7 @@ def test_an_invitation_that_is_mailed_again_is_off_the_worklist_for_another_week
 def test_the_worklist_shows_an_unlikely_number_of_sends(
     reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "UNLIKELY_SENDS", 3)
+    monkeypatch.setattr(model, "UNLIKELY_DAILY_SENDS", 3)
     amy = reporting.join("amy")
     for _ in range(3):
         reporting.perform_and_stage(amy, reporting.activity(), "posts")
@@ -710,7 +710,7 @@ def test_the_worklist_shows_an_unlikely_number_of_sends(
 def test_the_number_of_unlikely_sends_follows_at_each_doubling(
     reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "UNLIKELY_SENDS", 2)
+    monkeypatch.setattr(model, "UNLIKELY_DAILY_SENDS", 2)
     amy, told = reporting.join("amy"), []
     for _ in range(9):
         reporting.perform_and_stage(amy, reporting.activity(), "posts")
@@ -848,7 +848,7 @@ def test_an_activity_that_is_unarchived_is_on_the_worklist_again(
 def test_unlikely_sends_go_with_their_member(
     reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch, counted: str
 ) -> None:
-    monkeypatch.setattr(model, "UNLIKELY_SENDS", 3)
+    monkeypatch.setattr(model, "UNLIKELY_DAILY_SENDS", 3)
     amy = reporting.join("amy")
     reporting.deliver_all()
     for _ in range(3):
@@ -864,7 +864,7 @@ def test_unlikely_sends_go_with_their_member(
 def test_an_unlikely_number_on_several_days_is_told_at_once(
     reporting: ReportingGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "UNLIKELY_SENDS", 2)
+    monkeypatch.setattr(model, "UNLIKELY_DAILY_SENDS", 2)
     amy = reporting.join("amy")
     reporting.deliver_all()
     for number in (2, 3):
@@ -1007,7 +1007,7 @@ def test_a_disabled_webhook_is_seen_before_thousands_of_invitations(
     reporting.advance(days=8)
     program_id, now = reporting.program.program_id, reporting.clock.now()
     reporting.container.report_store.put_worklist_entry(
-        program_id, WorklistEntry(Kind.WEBHOOK, "whk_1", now), now
+        program_id, WorklistEntry(WorklistKind.WEBHOOK, "whk_1", now), now
     )
     reporting.container.refused_addresses.note_refusal(program_id, "mem_1", "Amy", now)
     found = reporting.worklist()
@@ -1089,7 +1089,9 @@ def test_events_count_only_on_their_day_of_the_programs_calendar(
     reporting.perform_and_stage(amy, activity)
     reporting.deliver_all()
     found = reporting.container.reports.overview(reporting.manager, None, None)
-    assert [str(each.day) for each in found.report.days if each.tally.number(Name.SENT)] == [day]
+    assert [str(each.day) for each in found.report.days if each.tally.number(CounterName.SENT)] == [
+        day
+    ]
     assert (str(found.report.span.last), found.active) == (day, 1)
     the_day = date.fromisoformat(day)
     for first, last, number in (
@@ -1099,7 +1101,7 @@ def test_events_count_only_on_their_day_of_the_programs_calendar(
         (the_day + timedelta(days=1), the_day + timedelta(days=1), 0),
     ):
         found = reporting.container.reports.overview(reporting.manager, first, last)
-        assert found.report.tally.number(Name.SENT) == number
+        assert found.report.tally.number(CounterName.SENT) == number
         assert found.active == number
     noted: list[Any] = []
     findings = reporting.container.reports_rebuilder.findings(

@@ -17,7 +17,7 @@ from chalicelib.foundation.identity import Role
 from chalicelib.foundation.personal import attribute_to_json
 from chalicelib.foundation.problems import Problem
 from chalicelib.points.model import EntryKind
-from chalicelib.privacy.model import SETTLED, ErasureStatus
+from chalicelib.privacy.model import WRITES_SETTLE_TIME, ErasureStatus
 from chalicelib.programs.model import ChannelKind
 from chalicelib.programs.service import ProgramChanges
 from chalicelib.rewards.model import RedemptionStatus, RewardState
@@ -197,7 +197,7 @@ def check_erased(scene: Scene) -> None:
     container.connections.release_removed_member(ben.program_id, ben.member_id)
     for _ in range(4):
         container.eraser.erase_due()
-        scene.greenroom.clock.advance(SETTLED + timedelta(minutes=30))
+        scene.greenroom.clock.advance(WRITES_SETTLE_TIME + timedelta(minutes=30))
     assert container.privacy.erasure(scene.manager, ben.member_id).status is ErasureStatus.ERASED
     items = scene.greenroom.clients.dynamodb.scan(TableName="RewardsTable")["Items"]
     mine = [each for each in items if ben.owner in str(each)]

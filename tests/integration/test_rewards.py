@@ -20,7 +20,7 @@ from chalicelib.rewards.model import (
     RewardState,
     RewardStatus,
 )
-from chalicelib.rewards.pictures import examine
+from chalicelib.rewards.pictures import examine_picture
 from chalicelib.rewards.service import RewardService
 from chalicelib.rewards.store import RewardStore, ShownPictures
 from tests.events import Relayed, streamed
@@ -320,7 +320,7 @@ def test_a_picture_is_shown_with_the_type_that_its_bytes_have(
         kept = greenroom.clients.s3.get_object(
             Bucket=greenroom.settings.videos_bucket, Key=picture.key
         )
-        assert (kept["ContentType"], kept["Body"].read()) == (right, examine(content).shown)
+        assert (kept["ContentType"], kept["Body"].read()) == (right, examine_picture(content).shown)
         address = greenroom.container.rewards.address(picture)
         assert address == f"https://green.example/{picture.key}"
         assert picture.key.startswith(f"pictures/{greenroom.program.program_id}/")

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 import commands.__main__ as commands_main
 from chalicelib.sessions.challenges import Challenges
 from chalicelib.sessions.devices import DeviceTokens
-from chalicelib.sessions.model import Client, PoolChallenge, Question, SignedIn, Step
-from chalicelib.sessions.service import Begun, SessionService
+from chalicelib.sessions.model import Client, PoolChallenge, SignedIn, SignInQuestion, SignInStep
+from chalicelib.sessions.service import BegunSession, SessionService
 from chalicelib.sessions.store import AttemptStore
 from chalicelib.sessions.user_pool import SignInPool
 from commands.console import config_of
@@ -118,11 +118,11 @@ def test_a_manager_goes_from_a_first_password_to_a_session_by_an_authenticator(
         pause=lambda _: None,
     )
     first = service.sign_in(HERE, EMAIL, FIRST)
-    assert isinstance(first, Question)
-    assert first.step is Step.PASSWORD
+    assert isinstance(first, SignInQuestion)
+    assert first.step is SignInStep.PASSWORD
     setup = service.choose_password(HERE, EMAIL, OWN, first.challenge)
-    assert isinstance(setup, Question)
-    assert setup.step is Step.SETUP
+    assert isinstance(setup, SignInQuestion)
+    assert setup.step is SignInStep.SETUP
     assert setup.secret in setup.uri
     renewed: list[str] = []
 
@@ -136,8 +136,8 @@ def test_a_manager_goes_from_a_first_password_to_a_session_by_an_authenticator(
     assert service.set_up(HERE, EMAIL, CODE, setup.challenge, "").session == session
     assert renewed[0]
     asked = service.sign_in(HERE, EMAIL, OWN)
-    assert isinstance(asked, Question)
-    assert asked.step is Step.CODE
+    assert isinstance(asked, SignInQuestion)
+    assert asked.step is SignInStep.CODE
     begun = service.give_code(HERE, EMAIL, CODE, asked.challenge)
-    assert isinstance(begun, Begun)
+    assert isinstance(begun, BegunSession)
     assert begun.session.email == EMAIL

@@ -16,9 +16,9 @@ from chalicelib.performances.model import (
     ARRIVAL_LIMIT,
     LEASE_DURATION,
     MAX_ATTEMPTS,
-    POSTED_LIMIT,
-    QUEUED_AGAIN,
+    POST_WATCH_DURATION,
     QUEUED_GRACE,
+    REQUEUE_DELAY,
     SENDING_LIMIT,
     UPLOAD_LIFETIME,
     Performance,
@@ -27,7 +27,12 @@ from chalicelib.performances.model import (
     Waiting,
 )
 from chalicelib.performances.queue import MAX_DELAY_SECONDS, to_message
-from chalicelib.performances.staging_run import BYTES_LAG_WAIT, LAST_DRAFT, LATER, RESUMES
+from chalicelib.performances.staging_run import (
+    BYTES_LAG_WAIT,
+    LAST_DRAFT_AGE,
+    MAX_RESUMES,
+    RETRY_DELAY,
+)
 from chalicelib.performances.views import view_of
 from chalicelib.points.model import Totals
 from chalicelib.tiktok.client import (
@@ -106,7 +111,8 @@ def test_drafts_in_the_inbox_are_checked_ever_more_seldom_and_not_forever(
 ) -> None:
     performance, asked = sandboxed.stage(sandboxed.performed()), 0
     while (
-        sandboxed.clock.now() < (performance.staged_at or sandboxed.clock.now()) + 3 * POSTED_LIMIT
+        sandboxed.clock.now()
+        < (performance.staged_at or sandboxed.clock.now()) + 3 * POST_WATCH_DURATION
     ):
         sandboxed.advance(timedelta(hours=2))
         if sandboxed.greenroom.container.overdue_performances.requeue_overdue():
@@ -227,14 +233,14 @@ def test_a_lost_message_is_sent_again_by_the_clock(sandboxed: SandboxedGreenroom
     sandboxed.advance(SECOND)
     assert overdue.requeue_overdue() == 1
     assert sandboxed.greenroom.take_queued() == [(reference_of(performance), 0)]
-    sandboxed.advance(QUEUED_AGAIN)
+    sandboxed.advance(REQUEUE_DELAY)
     assert worker.resume_overdue(overdue, sandboxed.greenroom.container.connections, CONTEXT) == 1
 
 
 def test_all_that_is_overdue_is_queued_in_one_run_call_by_call_unless_time_is_up(
     sandboxed: SandboxedGreenroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.performances.overdue.BATCH", 2)
+    monkeypatch.setattr("chalicelib.performances.overdue.BATCH_SIZE", 2)
     made = [sandboxed.performed() for _ in range(5)]
     sandboxed.advance(QUEUED_GRACE)
     overdue = sandboxed.greenroom.container.overdue_performances
@@ -265,7 +271,12 @@ def test_a_torn_upload_goes_on_where_tiktok_says_it_has_got_to(
 ) -> None:
     sandboxed.sandbox.control("app", {"keep_torn_bytes": keep_torn_bytes})
     sandboxed.sandbox.faults(
-        {"endpoint": "upload", "kind": "reset_after_bytes", "after_bytes": 100, "times": RESUMES}
+        {
+            "endpoint": "upload",
+            "kind": "reset_after_bytes",
+            "after_bytes": 100,
+            "times": MAX_RESUMES,
+        }
     )
     staged = sandboxed.stage(sandboxed.performed())
     sandboxed.sandbox.control("app", {"keep_torn_bytes": False})
@@ -277,7 +288,7 @@ def test_a_torn_upload_goes_on_where_tiktok_says_it_has_got_to(
 def test_an_upload_that_stays_torn_is_begun_anew_when_its_hour_is_over(
     sandboxed: SandboxedGreenroom,
 ) -> None:
-    tears = 2 * (1 + RESUMES)
+    tears = 2 * (1 + MAX_RESUMES)
     sandboxed.sandbox.faults(
         {"endpoint": "upload", "kind": "reset_after_bytes", "after_bytes": 100, "times": tears}
     )
@@ -288,7 +299,7 @@ def test_an_upload_that_stays_torn_is_begun_anew_when_its_hour_is_over(
     sandboxed.advance(UPLOAD_LIFETIME - timedelta(minutes=30) + SECOND)
     assert sandboxed.stage(torn).state is State.QUEUED
     assert sandboxed.greenroom.take_queued() == [(reference_of(torn), 60)]
-    sandboxed.advance(LATER)
+    sandboxed.advance(RETRY_DELAY)
     staged = sandboxed.stage(torn)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
     assert sandboxed.check_arrived_once(staged)
@@ -388,7 +399,7 @@ def test_beginnings_whose_answers_are_all_lost_are_given_up_after_three(
     performance = sandboxed.performed()
     while sandboxed.now(performance).state is not State.FAILED:
         sandboxed.stage(performance)
-        sandboxed.advance(LAST_DRAFT)
+        sandboxed.advance(LAST_DRAFT_AGE)
         assert sandboxed.drafts <= MAX_ATTEMPTS
     assert sandboxed.now(performance).failure == "given_up"
     assert (sandboxed.drafts, sandboxed.uploads) == (MAX_ATTEMPTS, 0)
@@ -411,7 +422,7 @@ def test_a_beginning_whose_answer_was_lost_is_tried_again_and_sends_once(
     waiting = sandboxed.stage(performance)
     assert (waiting.state, waiting.attempts) == (State.QUEUED, 1)
     assert sandboxed.greenroom.take_queued() == [(reference_of(performance), 60)]
-    sandboxed.advance(LATER)
+    sandboxed.advance(RETRY_DELAY)
     assert sandboxed.stage(performance).state is State.STAGED
     assert sandboxed.drafts == (2 if fault.get("when") else 1)
     assert sandboxed.check_arrived_once(sandboxed.now(performance))
@@ -430,7 +441,7 @@ def test_an_hour_of_errors_after_the_effect_makes_three_drafts_at_most_and_sends
             sandboxed.sandbox.faults()
         sandboxed.stage(performance)
         sent = sandboxed.greenroom.take_queued()
-        sandboxed.advance(timedelta(seconds=sent[0][1]) if sent else LAST_DRAFT)
+        sandboxed.advance(timedelta(seconds=sent[0][1]) if sent else LAST_DRAFT_AGE)
     assert sandboxed.drafts == MAX_ATTEMPTS
     assert sandboxed.now(performance).state is State.STAGED
     assert sandboxed.check_arrived_once(sandboxed.now(performance))
@@ -442,7 +453,7 @@ def test_a_failure_inside_tiktok_begins_anew(sandboxed: SandboxedGreenroom) -> N
     waiting = sandboxed.stage(performance)
     assert waiting.state is State.QUEUED
     assert sandboxed.greenroom.take_queued() == [(reference_of(performance), 60)]
-    sandboxed.advance(LATER)
+    sandboxed.advance(RETRY_DELAY)
     staged = sandboxed.stage(performance)
     assert (staged.state, staged.attempts) == (State.STAGED, 2)
     assert sandboxed.greenroom.totals(sandboxed.ana) == Totals(10, 10)
@@ -461,7 +472,7 @@ def test_failures_inside_tiktok_are_given_up_after_three_drafts(
         assert sandboxed.now(performance).state is State.QUEUED
         sandboxed.stage_when_due(performance)
         sandboxed.sandbox.advance(PAST_BOTH_MINUTES)
-    assert sandboxed.clock.now() - performance.queued_at == LATER + LAST_DRAFT
+    assert sandboxed.clock.now() - performance.queued_at == RETRY_DELAY + LAST_DRAFT_AGE
     failed = sandboxed.now(performance)
     assert sandboxed.drafts == MAX_ATTEMPTS
     assert sandboxed.check_failed(failed)
@@ -592,7 +603,7 @@ def test_a_range_that_is_refused_as_whole_for_ever_waits_for_a_status_that_lags_
 ) -> None:
     whole = {"Content-Range": f"bytes 0-{len(VIDEO) - 1}/{len(VIDEO)}"}
     refused = {"endpoint": "upload", "kind": "status", "status": 416, "headers": whole}
-    sandboxed.sandbox.faults({**refused, "times": 1 + RESUMES})
+    sandboxed.sandbox.faults({**refused, "times": 1 + MAX_RESUMES})
     waiting = sandboxed.stage(sandboxed.performed())
     assert (waiting.state, waiting.waits_for) == (State.UPLOADING, Waiting.NEW_DRAFT)
     assert waiting.waits_until == sandboxed.clock.now() + BYTES_LAG_WAIT
@@ -860,7 +871,7 @@ def test_an_unconfirmed_performance_is_checked_for_a_week_and_stays_unconfirmed(
     resting = sandboxed.now(performance)
     assert resting.state is State.UNCONFIRMED
     assert resting.unconfirmed_at is not None
-    assert sandboxed.clock.now() - resting.unconfirmed_at >= POSTED_LIMIT
+    assert sandboxed.clock.now() - resting.unconfirmed_at >= POST_WATCH_DURATION
     assert looks < 300
 
 
@@ -902,7 +913,7 @@ def test_an_outage_of_the_token_endpoint_disconnects_nobody(sandboxed: Sandboxed
     performance = sandboxed.performed()
     assert sandboxed.stage(performance).state is State.QUEUED
     assert sandboxed.greenroom.now(sandboxed.ana).tiktok is TikTokState.CONNECTED
-    sandboxed.advance(LATER)
+    sandboxed.advance(RETRY_DELAY)
     assert sandboxed.stage(performance).state is State.STAGED
 
 

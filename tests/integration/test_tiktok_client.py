@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from chalicelib.tiktok import client as tiktok
-from chalicelib.tiktok.chunks import MAX_PIECE_BYTES, plan
+from chalicelib.tiktok.chunks import MAX_CHUNK_BYTES, plan_chunks
 from chalicelib.tiktok.client import (
     Grant,
     ShareState,
@@ -868,9 +868,9 @@ def test_a_video_of_several_chunks_is_read_in_one_pass_and_goes_on_inside_a_chun
     sandbox: Sandbox, client: TikTokClient, grant: Grant
 ) -> None:
     sandbox.control("app", {"keep_torn_bytes": True, "content_range_end": "index"})
-    size = MAX_PIECE_BYTES + 1
+    size = MAX_CHUNK_BYTES + 1
     video = (MP4 * (size // len(MP4) + 1))[:size]
-    chunk = plan(size).chunk_bytes
+    chunk = plan_chunks(size).chunk_bytes
     draft = client.begin_upload(grant.access_token, size)
     torn = {"kind": "reset_after_bytes", "after_bytes": 5_000_000, "skip": 1}
     sandbox.faults({"endpoint": "upload", **torn})
@@ -928,14 +928,14 @@ def test_an_upload_that_is_all_there_is_not_sent_again(
 def test_both_ways_of_counting_are_understood(
     header: str, first: int, expected: int | None
 ) -> None:
-    assert received_bytes(header, first, plan(100)) == expected
+    assert received_bytes(header, first, plan_chunks(100)) == expected
 
 
 def test_the_end_of_a_chunk_tells_the_index_from_the_count() -> None:
-    chunks = plan(MAX_PIECE_BYTES * 2)
-    for told in (MAX_PIECE_BYTES, MAX_PIECE_BYTES - 1):
+    chunks = plan_chunks(MAX_CHUNK_BYTES * 2)
+    for told in (MAX_CHUNK_BYTES, MAX_CHUNK_BYTES - 1):
         header = f"bytes 0-{told}/{chunks.size_bytes}"
-        assert received_bytes(header, 0, chunks) == MAX_PIECE_BYTES
+        assert received_bytes(header, 0, chunks) == MAX_CHUNK_BYTES
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def now(greenroom: Greenroom, activity: Activity) -> Activity:
 
 
 def tries(greenroom: Greenroom, caller: Caller, activity: Activity) -> Performance:
-    return greenroom.container.performances.try_on(caller, activity.activity_id, CORRELATION)
+    return greenroom.container.performances.send_trial(caller, activity.activity_id, CORRELATION)
 
 
 # For whom, and with which text
@@ -299,7 +299,7 @@ def test_without_an_account_a_trial_leads_to_consent_and_nothing_is_sent_by_itse
 
 def test_a_repeated_request_finds_the_trial_it_made(greenroom: Greenroom, ana: Caller) -> None:
     activity = greenroom.activity(ends_at=greenroom.clock.now() + timedelta(minutes=1))
-    try_on = greenroom.container.performances.try_on
+    try_on = greenroom.container.performances.send_trial
     first = try_on(ana, activity.activity_id, CORRELATION, "made1")
     assert try_on(ana, activity.activity_id, CORRELATION, "made1") == first
     greenroom.clock.advance(timedelta(minutes=1))

@@ -71,14 +71,14 @@ SWEEPS = {
     ),
     "activities to end": Sweep(
         "activities_table",
-        lambda: (each.program_id for each in ActivityStore(database()).ending(NOON, 300)),
+        lambda: (each.program_id for each in ActivityStore(database()).due_to_end(NOON, 300)),
         ("due_in", "ending"),
         "due_at",
         lambda program_id, item_id: {"program_id": program_id, "activity_id": item_id},
     ),
     "activities that wait for a verdict": Sweep(
         "activities_table",
-        lambda: (each.program_id for each in ActivityStore(database()).undecided(NOON, 300)),
+        lambda: (each.program_id for each in ActivityStore(database()).due_undecided(NOON, 300)),
         ("due_in", "undecided"),
         "due_at",
         lambda program_id, item_id: {"program_id": program_id, "activity_id": item_id},

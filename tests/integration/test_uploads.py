@@ -120,7 +120,7 @@ def test_a_valid_file_is_copied_by_the_etag_that_was_examined_and_incoming_is_em
     assert decided.video == replace(GOOD, size_bytes=10)
     assert decided.problems == ()
     assert upload_services.stored_bytes(upload) == b"good video"
-    assert decided.video_key == upload.key_for(etag)
+    assert decided.video_key == upload.video_key_for(etag)
     assert upload_services.videos == [decided.video_key]
     assert upload_services.incoming == []
     (copy,) = [parameters for name, parameters in calls.made if name == "CopyObject"]

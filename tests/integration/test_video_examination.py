@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from chalicelib.videos.examination import MAX_HEADER_READS, Examiner
+from chalicelib.videos.examination import MAX_HEADER_GETS, Examiner
 from chalicelib.videos.examination_process import HEADER_LIMITS, ExaminationProcess
 from chalicelib.videos.limited_process import (
     Limits,
@@ -254,5 +254,5 @@ def test_a_file_that_needs_many_ranges_is_fetched_whole_instead(tmp_path: Path) 
     reader = RangeReader(lambda a, b: content[a:b], len(content), block_bytes=1000)
     looking = Examiner("ffprobe", scratch=tmp_path, probes=Watching(lambda *_: SEEN))
     assert looking(reader, len(content)).problems
-    assert reader.gets <= MAX_HEADER_READS + 1
+    assert reader.gets <= MAX_HEADER_GETS + 1
     looking.close()

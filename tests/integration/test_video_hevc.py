@@ -37,7 +37,7 @@ def probed(content: bytes, *options: str) -> bytes:
 
 def key_frames(name: str) -> list[ffprobe_output.Packet]:
     listing = ffprobe_output.read_listing(
-        probed(clip(name), "-show_entries", ffprobe_output.LISTED)
+        probed(clip(name), "-show_entries", ffprobe_output.LISTING_ENTRIES)
     )
     return [packet for packet in listing.streams[0].packets if packet.key]
 

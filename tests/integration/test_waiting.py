@@ -13,16 +13,16 @@ from chalicelib.performances.model import (
     Performance,
     State,
     Waiting,
-    begun_anew,
     initiated,
+    restarted,
     uploading,
 )
 from chalicelib.performances.staging_run import (
     JITTER,
-    LATER,
     LONGEST_WAIT,
     LONGEST_WAIT_BUSY,
-    SHARE_KNOWN_WITHIN,
+    RETRY_DELAY,
+    SHARE_VISIBLE_WITHIN,
 )
 from chalicelib.performances.views import view_of
 from tests.integration.greenroom import event, reference_of, signature
@@ -119,7 +119,7 @@ def test_a_message_that_comes_as_early_as_clocks_differ_is_in_time(
 ) -> None:
     sandboxed.sandbox.faults({"endpoint": "init", **BUSY})
     waiting = sandboxed.stage(sandboxed.performed())
-    sandboxed.advance(LATER - SECOND)
+    sandboxed.advance(RETRY_DELAY - SECOND)
     assert sandboxed.stage(waiting).state is State.STAGED
 
 
@@ -147,7 +147,7 @@ def test_without_a_retry_time_tiktok_is_asked_ever_more_seldom(
         waits.append(until - sandboxed.clock.now())
         sandboxed.stage_when_due(performance)
     assert waits == sorted(waits)
-    assert (waits[0], waits[-1]) == (LATER, longest)
+    assert (waits[0], waits[-1]) == (RETRY_DELAY, longest)
     assert sandboxed.clock.now() - performance.queued_at >= SENDING_LIMIT
 
 
@@ -155,9 +155,9 @@ def test_all_that_wait_do_not_come_back_in_the_same_moment(sandboxed: SandboxedG
     sandboxed.sandbox.faults({"endpoint": "init", **BUSY, "times": None})
     sandboxed.stager = sandboxed.worker(jitter=lambda: 0.5)
     waiting = sandboxed.stage(sandboxed.performed())
-    assert waiting.waits_until == sandboxed.clock.now() + LATER * (1 + JITTER / 2)
+    assert waiting.waits_until == sandboxed.clock.now() + RETRY_DELAY * (1 + JITTER / 2)
     [(_, delay)] = sandboxed.greenroom.take_queued()
-    assert delay == LATER.total_seconds() * (1 + JITTER / 2)
+    assert delay == RETRY_DELAY.total_seconds() * (1 + JITTER / 2)
 
 
 def test_an_upload_for_which_tiktok_is_too_busy_waits_as_it_was_told_and_goes_on(
@@ -243,7 +243,7 @@ def test_a_reason_told_of_an_earlier_draft_ends_no_later_one(
     told = sandboxed.now(waiting)
     assert told.told_reason == "spam_risk"
     now = sandboxed.clock.now()
-    later = initiated(begun_anew(told, now), "another", b"sealed", now)
+    later = initiated(restarted(told, now), "another", b"sealed", now)
     assert uploading(later, now).told_reason is None
 
 
@@ -324,7 +324,7 @@ def test_a_draft_that_tiktok_does_not_know_yet_is_asked_about_for_some_minutes(
         sandboxed.stage_when_due(performance)
     took = sandboxed.clock.now() - performance.queued_at
     assert sandboxed.check_failed(sandboxed.now(performance))
-    assert SHARE_KNOWN_WITHIN < took < 2 * SHARE_KNOWN_WITHIN
+    assert SHARE_VISIBLE_WITHIN < took < 2 * SHARE_VISIBLE_WITHIN
 
 
 # Words for members

@@ -23,11 +23,11 @@ from chalicelib.webhooks import service as webhook_service
 from chalicelib.webhooks import worker
 from chalicelib.webhooks.events import WebhookDisabled, WebhookRecovered
 from chalicelib.webhooks.model import (
-    BOTH_SECRETS_FOR,
     DISABLED_AFTER,
     MAX_TRIES,
     MAX_WEBHOOKS,
-    WAITS,
+    RETRY_WAITS,
+    SECRET_OVERLAP,
     DeliveryState,
     Format,
     Webhook,
@@ -37,8 +37,8 @@ from chalicelib.webhooks.queue import DeliveryTrigger
 from chalicelib.webhooks.service import (
     BACKOFFS,
     LEASE_DURATION,
-    LOOKED_AT_AFTER,
     MAX_CONCURRENT,
+    RECHECK_DELAY,
     TURN_DURATION,
 )
 from chalicelib.webhooks.store import RunItem
@@ -161,7 +161,7 @@ def test_for_a_day_after_a_change_both_secrets_verify(hooks: WebhookServices) ->
     webhook = hooks.create()
     _, first = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
     _, second = hooks.service.rotate_secret(hooks.manager, webhook.webhook_id)
-    for advance, both in ((timedelta(0), True), (BOTH_SECRETS_FOR, False)):
+    for advance, both in ((timedelta(0), True), (SECRET_OVERLAP, False)):
         hooks.clock.advance(advance)
         hooks.publish_events()
         hooks.run_deliveries()
@@ -218,7 +218,9 @@ def test_a_failed_delivery_is_tried_again_for_a_day_and_then_given_up(
     )
     assert len(hooks.receiver.got) == MAX_TRIES
     took = hooks.clock.now() - began
-    assert sum(WAITS, timedelta()) <= took < sum(WAITS, timedelta()) + timedelta(hours=2)
+    assert (
+        sum(RETRY_WAITS, timedelta()) <= took < sum(RETRY_WAITS, timedelta()) + timedelta(hours=2)
+    )
     hooks.clock.advance(timedelta(days=1))
     assert hooks.run_schedule() == 0
     assert len(hooks.receiver.got) == MAX_TRIES
@@ -426,7 +428,7 @@ def test_a_test_event_is_tried_once_also_at_a_receiver_that_is_left_alone(
 
 def test_test_events_are_limited_by_the_minute(hooks: WebhookServices) -> None:
     webhook = hooks.create()
-    for _ in range(webhook_service.TESTS_A_MINUTE):
+    for _ in range(webhook_service.MAX_TESTS_PER_MINUTE):
         hooks.service.test(hooks.manager, webhook.webhook_id)
     problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
     assert problem.code is ProblemCode.TOO_MANY_REQUESTS
@@ -436,10 +438,10 @@ def test_test_events_are_limited_by_the_minute(hooks: WebhookServices) -> None:
 
 def test_no_traffic_between_them_hides_test_events_from_their_limit(hooks: WebhookServices) -> None:
     webhook = hooks.create()
-    for _ in range(webhook_service.TESTS_A_MINUTE):
+    for _ in range(webhook_service.MAX_TESTS_PER_MINUTE):
         hooks.service.test(hooks.manager, webhook.webhook_id)
     hooks.clock.advance(timedelta(seconds=1))
-    hooks.publish_events(4 * webhook_service.TESTS_A_MINUTE)
+    hooks.publish_events(4 * webhook_service.MAX_TESTS_PER_MINUTE)
     problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
     assert problem.code is ProblemCode.TOO_MANY_REQUESTS
 
@@ -450,7 +452,7 @@ def test_a_test_event_that_another_overtakes_counts_too(
     """Each looks before any of the others has written, so each is at first overtaken."""
     webhook = hooks.create()
     real: Any = hooks.store.add_test
-    left = iter(range(webhook_service.TESTS_A_MINUTE))
+    left = iter(range(webhook_service.MAX_TESTS_PER_MINUTE))
 
     def overtaken(*args: Any, **named: Any) -> bool:
         if next(left, None) is not None:
@@ -460,7 +462,7 @@ def test_a_test_event_that_another_overtakes_counts_too(
     monkeypatch.setattr(hooks.store, "add_test", overtaken)
     problem = refused(lambda: hooks.service.test(hooks.manager, webhook.webhook_id))
     assert problem.code is ProblemCode.TOO_MANY_REQUESTS
-    assert len(hooks.log(webhook)) == webhook_service.TESTS_A_MINUTE
+    assert len(hooks.log(webhook)) == webhook_service.MAX_TESTS_PER_MINUTE
 
 
 def test_a_test_event_asked_for_while_its_webhook_is_removed_brings_nothing_back(
@@ -517,7 +519,7 @@ def test_a_managers_change_during_a_run_counts_from_the_next_requests(
 
     hooks.receiver.meanwhile = meanwhile
     hooks.deliverer.deliver(trigger, slow=True)
-    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.clock.advance(RECHECK_DELAY)
     hooks.run_schedule()
     urls = [url for url, _, _ in hooks.receiver.got]
     assert urls[:MAX_CONCURRENT] == [URL] * MAX_CONCURRENT
@@ -560,7 +562,7 @@ def test_a_lost_wake_is_made_up_for_by_the_clock(hooks: WebhookServices) -> None
     hooks.take_messages(hooks.slow)
     hooks.take_messages(hooks.quick)
     assert hooks.run_schedule() == 0  # not before it is due
-    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.clock.advance(RECHECK_DELAY)
     assert hooks.run_schedule() == 1
     hooks.clock.advance(timedelta(hours=1))
     hooks.run_schedule()
@@ -720,7 +722,7 @@ def test_an_index_that_lags_delivers_nothing_twice_and_loses_nothing(
     del hooks.store.due
     del hooks.store.next_due
     assert len(hooks.receiver.got) == 3
-    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.clock.advance(RECHECK_DELAY)
     assert hooks.run_schedule() == 1
 
 
@@ -734,11 +736,11 @@ def test_a_slow_receiver_is_served_apart_and_a_quick_one_becomes_quick(
     assert webhook.slow
     hooks.publish_events()
     assert (len(hooks.take_messages(hooks.slow)), len(hooks.take_messages(hooks.quick))) == (1, 0)
-    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.clock.advance(RECHECK_DELAY)
     hooks.run_schedule()
     hooks.publish_events()
     assert (len(hooks.take_messages(hooks.slow)), len(hooks.take_messages(hooks.quick))) == (0, 1)
-    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.clock.advance(RECHECK_DELAY)
     hooks.receiver.always = DeliveryResult(200, None, 2_500)
     hooks.run_schedule()
     hooks.publish_events()
@@ -756,7 +758,7 @@ def test_after_its_turn_a_webhook_lets_others_go_first(hooks: WebhookServices) -
         len(hooks.take_messages(hooks.quick) + hooks.take_messages(hooks.slow)) == 1
     )  # behind all the others
     hooks.receiver.meanwhile = lambda: None
-    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.clock.advance(RECHECK_DELAY)
     hooks.run_schedule()
     assert {each.state for each in hooks.log(webhook)} == {DeliveryState.DELIVERED}
 
@@ -773,7 +775,7 @@ def test_the_clock_wakes_one_webhook_of_each_program_in_turn(
     hooks.publish_events()
     hooks.publish_events(program_id=other.program_id)
     hooks.take_messages(hooks.slow)
-    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.clock.advance(RECHECK_DELAY)
     left = iter([False, False, True])
     hooks.due.queue_due(lambda: next(left))
     queued = {each.program_id for each in hooks.take_messages(hooks.quick)}
@@ -854,7 +856,7 @@ def test_the_workers_hand_messages_and_ticks_on(hooks: WebhookServices) -> None:
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert len(hooks.receiver.got) == 1
     hooks.publish_events()
-    hooks.clock.advance(LOOKED_AT_AFTER)
+    hooks.clock.advance(RECHECK_DELAY)
     assert worker.queue_due_deliveries(hooks.due, CONTEXT) == 1
     assert len(hooks.log(webhook)) == 2
 

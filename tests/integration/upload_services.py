@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.foundation.settings import Settings
-from chalicelib.videos.model import Examination, Upload, VideoFacts, judge
+from chalicelib.videos.model import Examination, Upload, VideoFacts, broken_rules
 from chalicelib.videos.queue import ArrivalsQueue
 from chalicelib.videos.ranges import ObjectChanged, RangeReader
 from chalicelib.videos.service import StuckUploadSweeper, VideoService
@@ -46,7 +46,7 @@ class FakeExamination:
         facts = replace(GOOD, size_bytes=size_bytes)
         if content.startswith(b"bad"):
             facts = replace(facts, width=640, height=480)
-        return Examination(facts, judge(facts))
+        return Examination(facts, broken_rules(facts))
 
 
 class RacedFiles(VideoFiles):

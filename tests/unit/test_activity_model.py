@@ -12,37 +12,37 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.activities.model import (
-    FEATURED_LAG,
-    MAX_AHEAD,
+    FEATURED_INDEX_LAG,
     MAX_CAPTIONS,
     MAX_CUTS,
     MAX_FEATURED_CHANGES,
     MAX_HASHTAGS,
-    MAX_KNOWN_TURNS,
-    MAX_POST_TEXT,
+    MAX_KNOWN_FEATURED_CHANGES,
+    MAX_POST_TEXT_LENGTH,
+    MAX_TIME_AHEAD,
     START_GRACE,
     Activity,
     ActivityState,
     ActivityStatus,
     Cut,
     CutStatus,
+    FeedPaging,
     InvalidText,
     InvalidTime,
     OpenActivity,
-    Paging,
     PostText,
     assigned_cut,
     assigned_text,
     check_post_texts,
     check_window,
-    featuring,
     feed_order,
-    instant_of,
     normalized_captions,
     normalized_hashtags,
-    shown_to,
+    parse_wall_clock_time,
+    visible_activities,
+    with_featured,
 )
-from chalicelib.programs.model import MAX_DISCLOSURE, is_time_zone, local_time
+from chalicelib.programs.model import MAX_DISCLOSURE_LENGTH, is_time_zone, local_time
 from chalicelib.videos.model import VideoFacts, file_not_received
 from tests.clock import NOON
 
@@ -78,7 +78,7 @@ def test_a_local_time_with_its_offset_is_read_back_as_the_same_instant(
     moment: datetime, zone: str
 ) -> None:
     instant = moment.replace(tzinfo=UTC)
-    assert instant_of(told(local_time(instant, zone)), zone) == instant
+    assert parse_wall_clock_time(told(local_time(instant, zone)), zone) == instant
 
 
 @given(these_years, zones)
@@ -86,7 +86,7 @@ def test_a_wall_clock_time_is_read_as_the_one_instant_that_shows_it(
     wall: datetime, zone: str
 ) -> None:
     try:
-        instant = instant_of(told(wall), zone)
+        instant = parse_wall_clock_time(told(wall), zone)
     except InvalidTime:
         assume(False)
     assert local_time(instant, zone).replace(tzinfo=None) == wall
@@ -98,9 +98,12 @@ READINGS = {0: ("time_does_not_exist", 2), 1: ("read", 1), 2: ("time_exists_twic
 def read(text: str, zone: str) -> tuple[str, int, set[datetime]]:
     """Return how a time was read, how many instants fit, and which of them show it."""
     try:
-        choices, kind = {instant_of(text, zone)}, "read"
+        choices, kind = {parse_wall_clock_time(text, zone)}, "read"
     except InvalidTime as refused:
-        choices, kind = {instant_of(text + each, zone) for each in refused.offsets}, refused.code
+        choices, kind = (
+            {parse_wall_clock_time(text + each, zone) for each in refused.offsets},
+            refused.code,
+        )
     showing = {each for each in choices if told(local_time(each, zone)).startswith(text)}
     return kind, len(choices), showing
 
@@ -163,7 +166,7 @@ def test_a_time_the_clocks_jump_over_is_refused_with_both_offsets(
     zone: str, wall: str, offsets: tuple[str, str]
 ) -> None:
     with pytest.raises(InvalidTime, match=f"In {zone} .* does not exist") as refused:
-        instant_of(wall, zone)
+        parse_wall_clock_time(wall, zone)
     assert (refused.value.code, refused.value.offsets) == ("time_does_not_exist", offsets)
     assert all(f" {wall}{offset}" in refused.value.message for offset in offsets)
 
@@ -181,10 +184,10 @@ def test_a_time_that_happens_twice_is_refused_and_an_offset_says_which_is_meant(
     zone: str, wall: str, offsets: tuple[str, str]
 ) -> None:
     with pytest.raises(InvalidTime, match=f"In {zone} .* happens twice") as refused:
-        instant_of(wall, zone)
+        parse_wall_clock_time(wall, zone)
     assert (refused.value.code, refused.value.offsets) == ("time_exists_twice", offsets)
     assert all(f" {wall}{offset} " in refused.value.message for offset in offsets)
-    first, second = (instant_of(wall + offset, zone) for offset in offsets)
+    first, second = (parse_wall_clock_time(wall + offset, zone) for offset in offsets)
     assert first < second
     assert {
         told(local_time(each, zone).replace(tzinfo=None))[: len(wall)] for each in (first, second)
@@ -213,7 +216,7 @@ def test_a_time_that_happens_twice_is_refused_and_an_offset_says_which_is_meant(
 def test_times_beside_a_clock_change_and_times_with_an_offset_are_read(
     wall: str, instant: str
 ) -> None:
-    assert instant_of(wall, "Europe/Berlin") == datetime.fromisoformat(instant)
+    assert parse_wall_clock_time(wall, "Europe/Berlin") == datetime.fromisoformat(instant)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +239,7 @@ def test_times_beside_a_clock_change_and_times_with_an_offset_are_read(
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
 def test_an_invalid_time_is_refused(text: str, zone: str) -> None:
     with pytest.raises(InvalidTime) as refused:
-        instant_of(text, zone)
+        parse_wall_clock_time(text, zone)
     assert (refused.value.code, refused.value.offsets) == ("invalid_time", ())
     assert refused.value.message == "Write a time as 2026-12-01T09:00."
 
@@ -265,7 +268,7 @@ def test_an_invalid_time_is_refused(text: str, zone: str) -> None:
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Africa/Monrovia"])
 def test_a_time_that_cannot_be_says_why(text: str, code: str, words: str, zone: str) -> None:
     with pytest.raises(InvalidTime) as refused:
-        instant_of(text, zone)
+        parse_wall_clock_time(text, zone)
     assert (refused.value.code, refused.value.message) == (code, words)
 
 
@@ -274,10 +277,10 @@ def test_every_offset_offered_is_one_that_can_be_written(wall: datetime, zone: s
     text = wall.isoformat(timespec="minutes")
     offsets: tuple[str, ...] = ()
     try:
-        instant_of(text, zone)
+        parse_wall_clock_time(text, zone)
     except InvalidTime as refused:
         offsets = refused.offsets
-    assert all(instant_of(text + each, zone) for each in offsets)
+    assert all(parse_wall_clock_time(text + each, zone) for each in offsets)
 
 
 @given(
@@ -290,7 +293,7 @@ def test_every_offset_offered_is_one_that_can_be_written(wall: datetime, zone: s
 )
 def test_no_text_does_worse_than_being_invalid(text: str, zone: str) -> None:
     try:
-        instant = instant_of(text, zone)
+        instant = parse_wall_clock_time(text, zone)
     except InvalidTime:
         return
     assert instant.tzinfo is UTC
@@ -337,9 +340,9 @@ def test_an_unpublished_activity_is_never_open(state: ActivityState) -> None:
     [
         (None, None),
         (NOON - START_GRACE, None),
-        (NOON + MAX_AHEAD, None),
+        (NOON + MAX_TIME_AHEAD, None),
         (None, NOON + SECOND),
-        (None, NOON + MAX_AHEAD),
+        (None, NOON + MAX_TIME_AHEAD),
         (NOON, NOON + SECOND),
     ],
 )
@@ -357,8 +360,8 @@ def test_a_window_just_within_its_bounds_is_taken(
         (NOON - SECOND, NOON, "ends_at.in_the_past"),
         (NOON + SECOND, NOON + SECOND, "ends_at.before_start"),
         (NOON + 2 * SECOND, NOON + SECOND, "ends_at.before_start"),
-        (NOON + MAX_AHEAD + SECOND, None, "starts_at.too_far_ahead"),
-        (None, NOON + MAX_AHEAD + SECOND, "ends_at.too_far_ahead"),
+        (NOON + MAX_TIME_AHEAD + SECOND, None, "starts_at.too_far_ahead"),
+        (None, NOON + MAX_TIME_AHEAD + SECOND, "ends_at.too_far_ahead"),
     ],
 )
 def test_a_window_just_outside_its_bounds_is_refused_naming_the_field(
@@ -369,7 +372,7 @@ def test_a_window_just_outside_its_bounds_is_refused_naming_the_field(
     assert refused.value.code == code
 
 
-@pytest.mark.parametrize("starts_at", [NOON - 2 * START_GRACE, NOON + 2 * MAX_AHEAD])
+@pytest.mark.parametrize("starts_at", [NOON - 2 * START_GRACE, NOON + 2 * MAX_TIME_AHEAD])
 def test_a_start_that_is_kept_may_lie_anywhere_and_an_end_that_has_come_may_not(
     starts_at: datetime,
 ) -> None:
@@ -395,7 +398,7 @@ def test_an_activity_is_for_the_members_of_any_of_its_channels_or_for_everybody(
     addressed: tuple[str, ...], channels: tuple[str, ...], sees: bool
 ) -> None:
     activity = replace(ACTIVITY, channel_ids=frozenset(addressed))
-    assert activity.is_for(frozenset(channels)) is sees
+    assert activity.is_addressed_to(frozenset(channels)) is sees
 
 
 # The feed's order
@@ -428,11 +431,11 @@ class Program:
         chosen = self.activities[known[number % len(known)]]
         match kind:
             case "feature":
-                chosen = featuring(chosen, flag, self.now)
+                chosen = with_featured(chosen, flag, self.now)
             case "feature slowly":
                 # Dated when its request came, seen when it was done.
-                chosen = featuring(
-                    chosen, flag, self.now - FEATURED_LAG + timedelta(milliseconds=1)
+                chosen = with_featured(
+                    chosen, flag, self.now - FEATURED_INDEX_LAG + timedelta(milliseconds=1)
                 )
             case "end":
                 chosen = replace(chosen, ends_at=self.now if flag else None)
@@ -449,13 +452,13 @@ class Program:
             each.activity_id
             for each in self.activities.values()
             if each.is_open_at(self.now)
-            and each.is_for(frozenset(self.channels))
+            and each.is_addressed_to(frozenset(self.channels))
             and campaign_id in (None, each.campaign_id)
             and each.activity_id not in self.marked
         }
 
     def shown(self, campaign_id: str | None) -> list[OpenActivity]:
-        return shown_to(
+        return visible_activities(
             (
                 OpenActivity(
                     each.activity_id,
@@ -474,7 +477,7 @@ class Program:
         )
 
     def ranks(
-        self, campaign_id: str | None, paging: Paging, before: str | None
+        self, campaign_id: str | None, paging: FeedPaging, before: str | None
     ) -> list[tuple[str, str]]:
         ordered = feed_order(self.shown(campaign_id), paging, before)
         return [rank for rank in ordered if rank[1] not in self.marked]
@@ -509,7 +512,7 @@ def test_nothing_comes_twice_and_nothing_that_was_there_throughout_is_skipped_wh
         program.act("make", 3, featured)
     for deed in before:
         program.act(*deed)
-    paging, position = Paging.begun(program.shown(campaign_id), program.now), None
+    paging, position = FeedPaging.begin(program.shown(campaign_id), program.now), None
     throughout = program.visible(campaign_id)
     seen: list[str] = []
     meanwhile = iter(between)
@@ -531,7 +534,7 @@ def test_a_feed_begins_with_what_is_featured_now_and_goes_from_new_to_old(
     program = Program()
     for deed in before:
         program.act(*deed)
-    paging = Paging.begun(program.shown(None), program.now)
+    paging = FeedPaging.begin(program.shown(None), program.now)
     shown = [program.activities[each] for _, each in program.ranks(None, paging, None)]
     assert {each.activity_id for each in shown} == program.visible(None)
     assert shown == sorted(shown, key=lambda each: (each.featured, each.activity_id), reverse=True)
@@ -540,22 +543,22 @@ def test_a_feed_begins_with_what_is_featured_now_and_goes_from_new_to_old(
 def test_only_the_latest_turns_are_remembered_however_long_ago_they_were() -> None:
     activity = ACTIVITY
     for number in range(3 * MAX_FEATURED_CHANGES):
-        activity = featuring(activity, not activity.featured, NOON + number * SECOND)
-        assert featuring(activity, activity.featured, NOON + HOUR) is activity
+        activity = with_featured(activity, not activity.featured, NOON + number * SECOND)
+        assert with_featured(activity, activity.featured, NOON + HOUR) is activity
     assert len(activity.featured_changes) == MAX_FEATURED_CHANGES
-    later = featuring(activity, not activity.featured, NOON + 1000 * HOUR)
+    later = with_featured(activity, not activity.featured, NOON + 1000 * HOUR)
     assert later.featured_changes == (*activity.featured_changes[1:], NOON + 1000 * HOUR)
 
 
 def test_of_many_turns_before_a_first_page_the_latest_are_known_one_by_one() -> None:
     program = Program()
-    for number in range(2 * MAX_KNOWN_TURNS):
+    for number in range(2 * MAX_KNOWN_FEATURED_CHANGES):
         program.act("make", 3 * number, False)
-    for number in range(2 * MAX_KNOWN_TURNS):
+    for number in range(2 * MAX_KNOWN_FEATURED_CHANGES):
         program.act("feature", number, True)
-    paging = Paging.begun(program.shown(None), program.now)
-    assert len(paging.known) == MAX_KNOWN_TURNS
-    assert paging.settled_at > program.now - FEATURED_LAG
+    paging = FeedPaging.begin(program.shown(None), program.now)
+    assert len(paging.known) == MAX_KNOWN_FEATURED_CHANGES
+    assert paging.settled_at > program.now - FEATURED_INDEX_LAG
     featured = [rank for rank in program.ranks(None, paging, None) if rank[0].startswith("1")]
     assert len(featured) == len(program.shown(None))
 
@@ -659,13 +662,13 @@ def test_an_activity_is_published_when_every_cut_is_valid_and_else_has_no_video_
         else Cut(f"upl_{number}", facts, None, (PROBLEM,))
         for number, each in enumerate(verdicts)
     ]
-    waiting = ACTIVITY.undecided([each.upload_id for each in cuts])
+    waiting = ACTIVITY.awaiting_verdicts([each.upload_id for each in cuts])
     assert waiting.state is ActivityState.PROCESSING
     assert {waiting.status_of(each) for each in waiting.cuts} == {CutStatus.PROCESSING}
-    decided = waiting.decided(cuts)
+    decided = waiting.with_verdicts(cuts)
     good = "refused" not in verdicts
     assert decided.state is (ActivityState.PUBLISHED if good else ActivityState.REJECTED)
-    assert decided.is_refused is not good
+    assert decided.has_invalid_cut is not good
     assert decided.upload_ids == waiting.upload_ids
     for cut, verdict in zip(decided.cuts, verdicts, strict=True):
         right = CutStatus.VALID if verdict == "valid" else CutStatus.REJECTED
@@ -744,15 +747,15 @@ def test_a_text_fits_by_tiktoks_own_count_whatever_line_the_program_has(
     letters: list[str], over: int
 ) -> None:
     start = "".join(letters)
-    rest = f"\n#ad\n{'xx' * MAX_DISCLOSURE}"
-    room = MAX_POST_TEXT - len((start + rest).encode("utf-16-le")) // 2
+    rest = f"\n#ad\n{'xx' * MAX_DISCLOSURE_LENGTH}"
+    room = MAX_POST_TEXT_LENGTH - len((start + rest).encode("utf-16-le")) // 2
     activity = replace(ACTIVITY, captions=("a", start + "x" * (room + over)), hashtags=("#ad",))
     if not over:
         check_post_texts(activity)
         return
     with pytest.raises(InvalidText) as refused:
         check_post_texts(activity)
-    assert (refused.value.field, refused.value.limit) == ("captions.1", MAX_POST_TEXT)
+    assert (refused.value.field, refused.value.limit) == ("captions.1", MAX_POST_TEXT_LENGTH)
 
 
 def test_hashtags_alone_may_be_too_long() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.tiktok.consents.service import ConsentRequest
 from chalicelib.tiktok.consents.views import COOKIE, consent_cookie
-from chalicelib.tiktok.model import STATE_LIFETIME
+from chalicelib.tiktok.model import CONSENT_LIFETIME
 
 
 def cookie_for(callback_url: str) -> str:
@@ -22,7 +22,7 @@ def test_the_cookie_is_out_of_reach_and_short_lived_and_sent_to_the_callback_onl
     morsel = read[COOKIE]
     assert morsel.value == "a-nonce"
     assert morsel["path"] == "/prod/tiktok/callback"
-    assert morsel["max-age"] == str(int(STATE_LIFETIME.total_seconds())) == "600"
+    assert morsel["max-age"] == str(int(CONSENT_LIFETIME.total_seconds())) == "600"
     assert morsel["samesite"] == "Lax"  # TikTok leads the browser back from its own site
     assert morsel["httponly"] is True
     assert morsel["secure"] is True

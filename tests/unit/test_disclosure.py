@@ -13,9 +13,9 @@ from chalicelib.activities.model import (
     DisclosureLanguage,
     RequiredDisclosure,
     Toggle,
-    reuse_of,
+    estimate_reuse,
 )
-from chalicelib.performances.model import Acknowledgement, acknowledged
+from chalicelib.performances.model import Acknowledgement, acknowledgement_of
 from chalicelib.programs.model import ContentDisclosure, DisclosureTick
 from local.home import PROJECT
 
@@ -65,14 +65,14 @@ def test_a_tick_counts_for_its_own_version_alone(
 ) -> None:
     tick = DisclosureTick(then.version, language, NOON) if then.version else None
     if now.version is None:
-        assert acknowledged(now, tick) is None
+        assert acknowledgement_of(now, tick) is None
     elif now == then:
-        assert acknowledged(now, tick) == Acknowledgement(
+        assert acknowledgement_of(now, tick) == Acknowledgement(
             now.version, language, now.text(language), NOON
         )
     else:
         with pytest.raises(ValueError, match="not acknowledged"):
-            acknowledged(now, tick)
+            acknowledgement_of(now, tick)
 
 
 @given(asked, languages)
@@ -100,7 +100,7 @@ def test_the_console_shows_the_very_words_that_are_kept(
 def test_captions_and_cuts_share_out_the_people(
     people: int, captions: int, above: int, cuts: int
 ) -> None:
-    found = reuse_of(people, captions, above, cuts)
+    found = estimate_reuse(people, captions, above, cuts)
     assert found.video_reused is (0 < above < found.people_per_video)
     assert (found.people_per_video - 1) * cuts < people <= found.people_per_video * cuts or (
         people == found.people_per_video == 0
@@ -126,5 +126,5 @@ def test_captions_and_cuts_share_out_the_people(
 def test_managers_are_warned_above_their_programs_limit_and_never_at_zero(
     people: int, captions: int, above: int, video: bool, caption: bool
 ) -> None:
-    found = reuse_of(people, captions, above)
+    found = estimate_reuse(people, captions, above)
     assert (found.video_reused, found.caption_reused) == (video, caption)

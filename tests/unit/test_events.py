@@ -446,7 +446,7 @@ def test_a_picture_is_dropped_once_its_note_goes_and_not_before() -> None:
     assert rewards.events_of(change(noted, kept)) == ()
     for gone in (noted, kept):
         (event,) = rewards.events_of(change(gone, {}))
-        assert (event.program_id, event.payload) == ("prg_1", rewards.PictureDropped(file))
+        assert (event.program_id, event.payload) == ("prg_1", rewards.PictureUnused(file))
 
 
 @pytest.mark.parametrize("item", ["catalogue", "taken#rwd_1"])

@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.foundation.texts import clean_external_line, clean_line, is_visible
 from chalicelib.tiktok.errors import MAX_MESSAGE_LENGTH, safe_message
-from chalicelib.tiktok.webhooks import MAX_REASON_LENGTH, parse
-from chalicelib.videos.probe import MAX_FORMAT_LENGTH, _facts
+from chalicelib.tiktok.webhooks import MAX_REASON_LENGTH, parse_event
+from chalicelib.videos.probe import MAX_FORMAT_LENGTH, _facts_from_output
 
 HOSTILE = [
     "in\u202evoice",
@@ -33,7 +33,7 @@ def reason(text: str) -> str:
         "user_openid": "o",
         "content": json.dumps({"publish_id": "p", "reason": text}),
     }
-    return parse(json.dumps(body).encode()).reason or ""
+    return parse_event(json.dumps(body).encode()).reason or ""
 
 
 def media_info(kind: str, values: dict[str, str]) -> str:
@@ -43,15 +43,20 @@ def media_info(kind: str, values: dict[str, str]) -> str:
 
 def codec(text: str) -> str:
     answer = media_info("General", {"Format": "WebM"}) + media_info("Video", {"Format": text})
-    return _facts(answer, 1).codec or ""
+    return _facts_from_output(answer, 1).codec or ""
 
 
 def container(text: str) -> str:
-    return _facts(media_info("General", {"Format": text}), 1).container or ""
+    return _facts_from_output(media_info("General", {"Format": text}), 1).container or ""
 
 
 def brand(text: str) -> str:
-    return _facts(media_info("General", {"Format": "MPEG-4", "CodecID": text}), 1).container or ""
+    return (
+        _facts_from_output(
+            media_info("General", {"Format": "MPEG-4", "CodecID": text}), 1
+        ).container
+        or ""
+    )
 
 
 READERS: list[tuple[Callable[[str], str], int]] = [

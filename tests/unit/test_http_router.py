@@ -12,13 +12,13 @@ from chalice.test import Client, HTTPResponse
 
 from chalicelib.activities.model import (
     DEFAULT_INSTRUCTIONS,
-    REMINDER,
+    SEND_REMINDER,
     Activity,
     ActivityState,
     PostText,
 )
 from chalicelib.activities.problems import ActivityProblem
-from chalicelib.activities.service import ActivityService, Wanted
+from chalicelib.activities.service import ActivityService, NewActivityFields
 from chalicelib.foundation import http
 from chalicelib.foundation.health import HealthService
 from chalicelib.foundation.http import MAX_BODY_BYTES, Router
@@ -27,7 +27,7 @@ from chalicelib.foundation.identity import Caller, Claims, Role, ShownAs
 from chalicelib.foundation.pages import Page
 from chalicelib.foundation.problems import MEDIA_TYPE, Code, Problem, ProblemCode, all_codes
 from chalicelib.me.service import MeOverview, MeService
-from chalicelib.performances.connections.service import Connected, ConnectionService
+from chalicelib.performances.connections.service import ConnectionResult, ConnectionService
 from chalicelib.performances.model import Performance, State
 from chalicelib.performances.service import AccountRequired, PerformanceService
 from chalicelib.performances.tiktok_webhooks.service import TikTokWebhooks
@@ -110,7 +110,7 @@ class Activities(ActivityService):
 
     def __init__(self) -> None:
         self.broken: BaseException | None = None
-        self.made: list[tuple[str, str, Wanted, str | None]] = []
+        self.made: list[tuple[str, str, NewActivityFields, str | None]] = []
         self.pages: list[tuple[int, str | None]] = []
         self.undismissed: list[str] = []
 
@@ -125,7 +125,7 @@ class Activities(ActivityService):
         caller: Caller,
         upload_id: str,
         made_id: str | None = None,
-        **wanted: Unpack[Wanted],
+        **wanted: Unpack[NewActivityFields],
     ) -> Activity:
         self.made.append((caller.member_id, upload_id, wanted, made_id))
         if self.broken:
@@ -165,11 +165,13 @@ class Connections(ConnectionService):
         self.sent: Performance | None = None
         self.came_back: list[tuple[str, str, str | None, str | None]] = []
 
-    def connect(self, state: str, nonce: str, code: str | None, error: str | None) -> Connected:
+    def connect(
+        self, state: str, nonce: str, code: str | None, error: str | None
+    ) -> ConnectionResult:
         self.came_back.append((state, nonce, code, error))
         if self.problem:
             raise self.problem
-        return Connected(self.display_name, self.sent, None)
+        return ConnectionResult(self.display_name, self.sent, None)
 
 
 class Performances(PerformanceService):
@@ -761,7 +763,7 @@ def test_a_send_after_the_consent_redirects_with_points_reminder_and_text(
     assert (told["performance_id"], told["points_awarded"]) == ("prf_1", points)
     assert told["caption"] == text.whole
     assert brought in told["message"]
-    assert REMINDER in told["message"]
+    assert SEND_REMINDER in told["message"]
     shown = page(visitor.ask(path, as_=None, headers=BROWSER))
     assert html.escape(told["message"]) in shown
     copied = f"<pre>{html.escape(text.whole)}</pre>" if text.whole else "</p></html>"

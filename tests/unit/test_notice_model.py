@@ -8,16 +8,16 @@ from hypothesis import strategies as some
 
 from chalicelib.notifications.model import (
     FIRST_SLOTS,
-    LEARNED_WITHIN,
-    LEARNS_EVERY,
+    MAX_ACTIVITY_MARKS,
     MAX_LAST_CALLS,
-    MAX_MARKS,
-    MAX_MOVES,
+    MAX_SLOT_MOVES,
     MAX_SLOTS,
+    SLOT_SCAN_INTERVAL,
+    SLOT_SCAN_TIME_LIMIT,
     ActivityProgress,
-    Box,
     Bulletin,
     BulletinEntry,
+    NoticeBox,
     ProgramPlan,
     Reader,
     ScanResult,
@@ -25,19 +25,19 @@ from chalicelib.notifications.model import (
     begin_slot_scan,
     finish_slot_scan,
     is_slot_scan_due,
-    moved_to,
-    next_due,
-    round_of,
-    shown,
-    with_move,
+    next_due_at,
+    scan_round_of,
+    shown_notices,
+    with_added_slot,
+    with_notices_read,
     with_progress,
-    with_read,
+    with_slot_move,
 )
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 ANYBODY = Reader(frozenset(), None, is_manager=False)
-BLANK = Box("prg_1", "mem_1")
+BLANK = NoticeBox("prg_1", "mem_1")
 
 
 def ids(number: int) -> list[str]:
@@ -51,7 +51,7 @@ def test_an_old_activity_that_ends_tomorrow_is_announced_once_whatever_else_was_
     old = BulletinEntry("act_0", "Old", NOW - 400 * DAY, NOW + HOUR, frozenset())
     box = with_progress(with_progress(BLANK, ids(400), ActivityProgress.SEEN), ["act_0"], mark)
     box = with_progress(box, [f"act_later{each}" for each in range(400)], ActivityProgress.SEEN)
-    (found,) = shown(box, Bulletin("prg_1", (old,)), ANYBODY, NOW)
+    (found,) = shown_notices(box, Bulletin("prg_1", (old,)), ANYBODY, NOW)
     assert (found.mailed, found.read) == (
         mark is ActivityProgress.MAILED_END,
         mark is ActivityProgress.REMINDED,
@@ -59,11 +59,11 @@ def test_an_old_activity_that_ends_tomorrow_is_announced_once_whatever_else_was_
 
 
 def test_an_old_activity_that_opens_now_is_news_until_it_is_seen() -> None:
-    box = with_progress(BLANK, ids(MAX_MARKS + 50), ActivityProgress.SEEN)
+    box = with_progress(BLANK, ids(MAX_ACTIVITY_MARKS + 50), ActivityProgress.SEEN)
     opened = Bulletin("prg_1", (BulletinEntry("act_0", "Old", NOW - HOUR, None, frozenset()),))
-    assert not shown(box, opened, ANYBODY, NOW)[0].read
-    box = with_read(box, opened, ANYBODY, ["new#act_0"], NOW)
-    assert shown(box, opened, ANYBODY, NOW)[0].read
+    assert not shown_notices(box, opened, ANYBODY, NOW)[0].read
+    box = with_notices_read(box, opened, ANYBODY, ["new#act_0"], NOW)
+    assert shown_notices(box, opened, ANYBODY, NOW)[0].read
 
 
 @given(
@@ -77,16 +77,16 @@ def test_marks_are_bounded_and_the_one_that_came_last_is_among_them(
     box = BLANK
     for activity_id, mark in marks:
         box = with_progress(box, [activity_id], mark)
-        assert box.has(activity_id, mark)
-    assert len(box.marks) <= MAX_MARKS + MAX_LAST_CALLS
+        assert box.has_mark(activity_id, mark)
+    assert len(box.marks) <= MAX_ACTIVITY_MARKS + MAX_LAST_CALLS
 
 
 def test_a_member_adds_a_few_slots_a_day_and_the_same_one_once() -> None:
     box = BLANK
     for hour in range(24):
-        box = with_move(with_move(box, Slot("UTC", hour), NOW), Slot("UTC", hour), NOW)
-    assert [text for text, _ in box.moves] == [f"UTC|{hour}" for hour in range(MAX_MOVES)]
-    later = with_move(box, Slot("UTC", 23), NOW + DAY)
+        box = with_slot_move(with_slot_move(box, Slot("UTC", hour), NOW), Slot("UTC", hour), NOW)
+    assert [text for text, _ in box.moves] == [f"UTC|{hour}" for hour in range(MAX_SLOT_MOVES)]
+    later = with_slot_move(box, Slot("UTC", 23), NOW + DAY)
     assert [text for text, _ in later.moves] == ["UTC|23"]
 
 
@@ -97,16 +97,16 @@ def of_walk(plan: ProgramPlan, *slots: Slot, chunks: int = 2, heard: int = 2) ->
     """Return what the walk that a plan waits for has learned."""
     assert plan.learned_from
     return ScanResult(
-        round_of(plan.learned_from), "walk", chunks, frozenset(range(heard)), frozenset(slots)
+        scan_round_of(plan.learned_from), "walk", chunks, frozenset(range(heard)), frozenset(slots)
     )
 
 
 def test_an_unused_slot_is_forgotten_after_a_complete_walk() -> None:
     plan = begin_slot_scan(ProgramPlan("prg_1", slots=FIRST_SLOTS | {BEN, ZOE}), NOW)
-    assert not is_slot_scan_due(plan, NOW + LEARNS_EVERY - HOUR)
-    early = NOW + LEARNED_WITHIN - SECOND
+    assert not is_slot_scan_due(plan, NOW + SLOT_SCAN_INTERVAL - HOUR)
+    early = NOW + SLOT_SCAN_TIME_LIMIT - SECOND
     assert finish_slot_scan(plan, of_walk(plan, BEN), early) == plan
-    plan = finish_slot_scan(plan, of_walk(plan, BEN), NOW + LEARNED_WITHIN)
+    plan = finish_slot_scan(plan, of_walk(plan, BEN), NOW + SLOT_SCAN_TIME_LIMIT)
     assert plan.slots == FIRST_SLOTS | {BEN}
     assert finish_slot_scan(plan, of_walk(plan, ZOE), NOW + DAY) == plan
     assert is_slot_scan_due(plan, NOW + DAY)
@@ -114,11 +114,11 @@ def test_an_unused_slot_is_forgotten_after_a_complete_walk() -> None:
 
 def test_a_program_is_looked_at_when_its_walk_is_to_be_looked_back_at() -> None:
     plan, nothing = ProgramPlan("prg_1"), Bulletin("prg_1")
-    assert next_due(plan, nothing, "UTC", NOW) - NOW > LEARNED_WITHIN
+    assert next_due_at(plan, nothing, "UTC", NOW) - NOW > SLOT_SCAN_TIME_LIMIT
     plan = begin_slot_scan(plan, NOW)
-    assert next_due(plan, nothing, "UTC", NOW) == NOW + LEARNED_WITHIN
-    over = finish_slot_scan(plan, of_walk(plan), NOW + LEARNED_WITHIN)
-    assert next_due(over, nothing, "UTC", NOW) - NOW > LEARNED_WITHIN
+    assert next_due_at(plan, nothing, "UTC", NOW) == NOW + SLOT_SCAN_TIME_LIMIT
+    over = finish_slot_scan(plan, of_walk(plan), NOW + SLOT_SCAN_TIME_LIMIT)
+    assert next_due_at(over, nothing, "UTC", NOW) - NOW > SLOT_SCAN_TIME_LIMIT
 
 
 @pytest.mark.parametrize("lost", ["a chunk", "the walk", "all but an older one's"])
@@ -132,14 +132,14 @@ def test_where_messages_of_a_walk_were_lost_nothing_is_forgotten_and_it_walks_on
         "the walk": ScanResult(),
         "all but an older one's": of_walk(before, ZOE),
     }[lost]
-    again = NOW + LEARNED_WITHIN
+    again = NOW + SLOT_SCAN_TIME_LIMIT
     plan = finish_slot_scan(plan, found, again)
     assert plan.slots >= FIRST_SLOTS | {BEN}
     assert (ZOE in plan.slots) == (lost == "a chunk")
     assert (plan.learned_from, plan.learning_walks) == (again, 2)
-    whole = finish_slot_scan(plan, of_walk(plan, ZOE), again + LEARNED_WITHIN)
+    whole = finish_slot_scan(plan, of_walk(plan, ZOE), again + SLOT_SCAN_TIME_LIMIT)
     assert (whole.slots, whole.learning_walks) == (FIRST_SLOTS | {ZOE}, 0)
-    given_up = finish_slot_scan(plan, of_walk(plan, heard=0), again + LEARNED_WITHIN)
+    given_up = finish_slot_scan(plan, of_walk(plan, heard=0), again + SLOT_SCAN_TIME_LIMIT)
     assert (given_up.slots, given_up.learning_walks) == (plan.slots, 0)
     assert is_slot_scan_due(given_up, NOW + DAY)
 
@@ -149,10 +149,10 @@ def test_a_slot_that_is_chosen_holds_at_once_and_after_the_walk_that_came_too_ea
 ):
     plan = begin_slot_scan(ProgramPlan("prg_1"), NOW)
     found = of_walk(plan, Slot("", 9))
-    plan = moved_to(plan, ZOE, NOW + SECOND)
+    plan = with_added_slot(plan, ZOE, NOW + SECOND)
     assert (ZOE in plan.slots, plan.due_at) == (True, NOW + SECOND)
-    assert moved_to(plan, ZOE, NOW + HOUR) == plan
-    plan = finish_slot_scan(plan, found, NOW + LEARNED_WITHIN)
+    assert with_added_slot(plan, ZOE, NOW + HOUR) == plan
+    plan = finish_slot_scan(plan, found, NOW + SLOT_SCAN_TIME_LIMIT)
     assert plan.slots == FIRST_SLOTS | {ZOE}
     assert ZOE in begin_slot_scan(plan, NOW + DAY).slots
 
@@ -162,8 +162,8 @@ def test_a_plan_is_bounded_whatever_its_members_choose() -> None:
     plan = begin_slot_scan(ProgramPlan("prg_1"), NOW)
     found = of_walk(plan, *many)
     for each in sorted(many, key=str):
-        plan = moved_to(plan, each, NOW)
+        plan = with_added_slot(plan, each, NOW)
     assert (len(plan.slots), len(plan.moved)) == (MAX_SLOTS, MAX_SLOTS)
-    plan = finish_slot_scan(plan, found, NOW + LEARNED_WITHIN)
+    plan = finish_slot_scan(plan, found, NOW + SLOT_SCAN_TIME_LIMIT)
     assert len(plan.slots) <= MAX_SLOTS + 1
     assert plan.slots >= FIRST_SLOTS

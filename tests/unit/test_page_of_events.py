@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from chalicelib.foundation.addresses import parse
 from chalicelib.foundation.events import PUBLIC_SOURCE
-from chalicelib.webhooks.events import ON_THE_BUS
-from chalicelib.webhooks.model import secret_of, signature_headers
+from chalicelib.webhooks.events import BUS_EVENTS
+from chalicelib.webhooks.model import format_secret, signature_headers
 from chalicelib.webhooks.routes import NewWebhook
 from commands.event_schemas import FOLDER, example
 from local.aws import STACK_NAME
@@ -39,7 +39,7 @@ def is_from_greenroom() -> Callable[..., bool]:
     return check
 
 
-KEYS = st.binary(min_size=32, max_size=32).map(secret_of)
+KEYS = st.binary(min_size=32, max_size=32).map(format_secret)
 
 
 @given(st.binary(max_size=200), KEYS, KEYS, st.integers(0, 250))
@@ -68,7 +68,7 @@ def test_the_example_of_a_rule_takes_the_events_that_it_names_and_no_others(tmp_
     assert rule["EventBusName"] == f"{STACK_NAME}-events"
     pattern = rule["EventPattern"]
     assert pattern["source"] == [PUBLIC_SOURCE]
-    kinds = {each.TYPE: each for each in ON_THE_BUS}
+    kinds = {each.TYPE: each for each in BUS_EVENTS}
     assert set(pattern["detail-type"]) < kinds.keys()
     for name in pattern["detail-type"]:
         detail = json.loads(example(kinds[name]).to_detail())

@@ -12,34 +12,34 @@ from hypothesis import strategies as st
 from chalicelib.performances.model import (
     BEFORE_POSTED,
     BEFORE_STAGED,
-    COUNTED_FOR,
+    COUNTS_READ_FOR,
     FINISHED,
-    HELD_LOOK,
-    HELD_LOOK_MOST,
+    FIRST_HELD_RECHECK,
     LEASE_DURATION,
-    NEXT,
-    POSTED_LIMIT,
+    LONGEST_HELD_RECHECK,
+    NEXT_STATES,
+    POST_WATCH_DURATION,
     QUEUED_GRACE,
     RESUME_MARGIN,
-    STATUS,
+    STATUS_BY_STATE,
     UPLOAD_LIFETIME,
     Performance,
     Reference,
     State,
     Status,
     Waiting,
-    attempted,
-    begun_anew,
     delivered,
     failed,
     held,
     initiated,
+    next_check,
     next_count,
-    next_look,
     posted,
+    restarted,
     staged,
     unconfirmed,
     uploading,
+    with_attempt,
 )
 from chalicelib.performances.queue import from_message, to_message
 from chalicelib.tiktok.model import InboxPlace
@@ -54,15 +54,15 @@ HOUR = timedelta(hours=1)
 def test_views_are_read_ever_more_seldom_and_a_last_time_at_thirty_days(age: timedelta) -> None:
     now = NOON + age
     following = next_count(NOON, now)
-    if age >= COUNTED_FOR:
+    if age >= COUNTS_READ_FOR:
         assert following is None
         return
     assert following is not None
-    assert now < following <= NOON + COUNTED_FOR
-    wait, last = following - now, following == NOON + COUNTED_FOR
+    assert now < following <= NOON + COUNTS_READ_FOR
+    wait, last = following - now, following == NOON + COUNTS_READ_FOR
     assert wait in {HOUR, timedelta(days=1), timedelta(days=3)} or last
     further = next_count(NOON, following)
-    assert further is None or further - following >= wait or further == NOON + COUNTED_FOR
+    assert further is None or further - following >= wait or further == NOON + COUNTS_READ_FOR
 
 
 @given(late=st.timedeltas(min_value=timedelta(0), max_value=HOUR))
@@ -110,8 +110,8 @@ def test_people_see_six_states_of_the_eight(state: State, status: str) -> None:
 
 
 def test_every_state_has_a_status_and_every_status_tells_what_to_do() -> None:
-    assert set(STATUS) == set(State)
-    assert set(STATUS.values()) == set(Status)
+    assert set(STATUS_BY_STATE) == set(State)
+    assert set(STATUS_BY_STATE.values()) == set(Status)
     assert all(performance(state).next_step for state in State)
     assert "inbox" in performance(State.STAGED).next_step
     # It may have failed because its activity ended while it waited for its account.
@@ -121,13 +121,15 @@ def test_every_state_has_a_status_and_every_status_tells_what_to_do() -> None:
 def test_the_diagram_in_the_docs_is_the_table_in_the_model() -> None:
     text = (Path(__file__).parents[2] / "docs" / "staging.md").read_text()
     drawn = set(re.findall(r"^ +(\w+) --> (\w+)", text, flags=re.MULTILINE))
-    assert drawn == {(before, after) for before, following in NEXT.items() for after in following}
+    assert drawn == {
+        (before, after) for before, following in NEXT_STATES.items() for after in following
+    }
 
 
 @pytest.mark.parametrize("state", State)
 def test_no_state_follows_another_but_by_the_table(state: State) -> None:
     move: dict[State, Callable[[Performance], Performance]] = {
-        State.QUEUED: lambda it: begun_anew(it, NOON),
+        State.QUEUED: lambda it: restarted(it, NOON),
         State.INITIATED: lambda it: initiated(it, "p_1", b"", NOON),
         State.UPLOADING: lambda it: uploading(it, NOON),
         State.DELIVERED: lambda it: delivered(it, NOON),
@@ -137,7 +139,7 @@ def test_no_state_follows_another_but_by_the_table(state: State) -> None:
         State.FAILED: lambda it: failed(it, "why", "Because.", NOON),
     }
     for after in State:
-        if after is state or after in NEXT[state]:
+        if after is state or after in NEXT_STATES[state]:
             assert move[after](performance(state)).state is after
         else:
             with pytest.raises(ValueError, match=f"{after} does not follow {state}"):
@@ -151,7 +153,7 @@ def test_a_change_of_state_ends_the_wait_and_forgets_an_address_that_takes_no_mo
     after = delivered(before, NOON)
     assert (after.waits_for, after.waits_until, after.upload_address) == (None, None, None)
     assert uploading(before, NOON).upload_address == b"sealed"
-    assert after.look_at == next_look(after, NOON)
+    assert after.look_at == next_check(after, NOON)
 
 
 @pytest.mark.parametrize("state", sorted(set(State)))
@@ -200,17 +202,17 @@ def test_a_held_performance_keeps_the_instant_it_was_first_held() -> None:
     first = held(performance(State.INITIATED, upload_address=b"sealed"), NOON)
     assert (first.state, first.held_at, first.upload_address) == (State.QUEUED, NOON, None)
     assert first.waits_for is Waiting.ACCOUNT
-    assert first.waits_until == first.look_at == NOON + HELD_LOOK
+    assert first.waits_until == first.look_at == NOON + FIRST_HELD_RECHECK
     assert held(first, NOON + HOUR).held_at == NOON
 
 
 def test_an_attempt_is_counted_on_its_account_and_ends_holding() -> None:
-    first = attempted(performance(State.QUEUED), "open-ana", NOON)
+    first = with_attempt(performance(State.QUEUED), "open-ana", NOON)
     assert (first.attempts, first.open_id, first.resumed_at) == (1, "open-ana", None)
-    again = attempted(held(first, NOON), "open-bob", NOON + HOUR)
+    again = with_attempt(held(first, NOON), "open-bob", NOON + HOUR)
     assert (again.attempts, again.open_id, again.held_at) == (2, "open-bob", None)
-    assert again.resumed_at == again.trying_since == NOON + HOUR
-    assert attempted(again, "open-bob", NOON + 2 * HOUR).resumed_at == NOON + HOUR
+    assert again.resumed_at == again.staging_since == NOON + HOUR
+    assert with_attempt(again, "open-bob", NOON + 2 * HOUR).resumed_at == NOON + HOUR
     assert again.place == InboxPlace("prf_1", NOON + HOUR)
     assert again.places == {InboxPlace("prf_1", NOON), InboxPlace("prf_1", NOON + HOUR)}
     assert first.places == {InboxPlace("prf_1", NOON)}
@@ -244,7 +246,7 @@ def test_a_performance_that_is_not_final_is_checked_again(
     state: State, after: timedelta | None
 ) -> None:
     expected = NOON + after if after else None
-    assert next_look(performance(state, staged_at=NOON, unconfirmed_at=NOON), NOON) == expected
+    assert next_check(performance(state, staged_at=NOON, unconfirmed_at=NOON), NOON) == expected
 
 
 @pytest.mark.parametrize(
@@ -254,8 +256,8 @@ def test_a_performance_that_is_not_final_is_checked_again(
         (timedelta(minutes=10), timedelta(minutes=1)),
         (HOUR, timedelta(minutes=6)),
         (timedelta(days=1), timedelta(hours=2, minutes=24)),
-        (POSTED_LIMIT, None),
-        (2 * POSTED_LIMIT, None),
+        (POST_WATCH_DURATION, None),
+        (2 * POST_WATCH_DURATION, None),
     ],
 )
 def test_a_staged_performance_is_checked_ever_more_seldom_and_then_never(
@@ -263,29 +265,29 @@ def test_a_staged_performance_is_checked_ever_more_seldom_and_then_never(
 ) -> None:
     now = NOON + waited
     expected = now + after if after else None
-    assert next_look(performance(State.STAGED, staged_at=NOON), now) == expected
-    assert next_look(performance(State.UNCONFIRMED, unconfirmed_at=NOON), now) == expected
+    assert next_check(performance(State.STAGED, staged_at=NOON), now) == expected
+    assert next_check(performance(State.UNCONFIRMED, unconfirmed_at=NOON), now) == expected
 
 
 @pytest.mark.parametrize(
     ("waited", "after"),
     [
-        (timedelta(0), HELD_LOOK),
-        (timedelta(hours=2), HELD_LOOK),
+        (timedelta(0), FIRST_HELD_RECHECK),
+        (timedelta(hours=2), FIRST_HELD_RECHECK),
         (timedelta(hours=5), timedelta(minutes=30)),
-        (timedelta(days=29), HELD_LOOK_MOST),
+        (timedelta(days=29), LONGEST_HELD_RECHECK),
     ],
 )
 def test_a_held_performance_is_checked_ever_more_seldom_but_always(
     waited: timedelta, after: timedelta
 ) -> None:
     now = NOON + waited
-    assert next_look(performance(State.QUEUED, held_at=NOON), now) == now + after
+    assert next_check(performance(State.QUEUED, held_at=NOON), now) == now + after
 
 
 @given(st.sampled_from(sorted(State)), st.timedeltas(timedelta(0), timedelta(days=400)))
 def test_the_next_look_is_never_in_the_past(state: State, waited: timedelta) -> None:
-    look_at = next_look(performance(state, staged_at=NOON), NOON + waited)
+    look_at = next_check(performance(state, staged_at=NOON), NOON + waited)
     assert look_at is None or look_at > NOON + waited
     assert look_at is None or state not in FINISHED
 

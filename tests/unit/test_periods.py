@@ -14,7 +14,7 @@ from chalicelib.points.periods import (
     ends_at,
     span_of,
     spans_between,
-    spans_of,
+    spans_of_day,
 )
 
 # Clocks change at night, at midnight itself, by half an hour; and zones far from UTC.
@@ -77,7 +77,7 @@ def test_all_spans_between_two_days_are_those_of_each_day(first: date, length: i
     naive = {
         span
         for number in range(length + 1)
-        for span in spans_of(first + number * timedelta(days=1))
+        for span in spans_of_day(first + number * timedelta(days=1))
     }
     assert len(walked) == len(set(walked))
     assert set(walked) == naive

@@ -19,7 +19,7 @@ from chalicelib.rewards.pictures import (
     MIN_SIDE,
     PNG,
     PictureRefused,
-    examine,
+    examine_picture,
 )
 from tests.pictures import chunk, jpeg, png, png_of, segment
 
@@ -27,13 +27,13 @@ CLIP = (Path(__file__).parents[1] / "clips" / "picture.jpg").read_bytes()
 
 
 def facts(content: bytes) -> tuple[str, int, int]:
-    found = examine(content)
+    found = examine_picture(content)
     return found.content_type, found.width, found.height
 
 
 def refused(content: bytes) -> str:
     with pytest.raises(PictureRefused) as refusal:
-        examine(content)
+        examine_picture(content)
     assert refusal.value.message.endswith(".")
     return refusal.value.code
 
@@ -87,7 +87,7 @@ def test_a_picture_of_a_size_that_no_phone_should_meet_is_refused(
 def test_a_refusal_says_which_bound_was_broken_and_the_consoles_words_fit_both() -> None:
     for size, limit in (((100, MAX_SIDE + 1), MAX_SIDE), ((4000, 4000), MAX_PIXELS)):
         with pytest.raises(PictureRefused) as refusal:
-            examine(png(*size))
+            examine_picture(png(*size))
         assert refusal.value.limit == limit
         assert f"{limit:,}" in refusal.value.message
     words = Path(__file__).parents[2] / "console" / "src" / "foundation"
@@ -133,12 +133,12 @@ BEHIND = {
 @pytest.mark.parametrize("whole", [jpeg(100, 80), CLIP])
 @pytest.mark.parametrize("what", BEHIND)
 def test_data_that_phones_append_to_a_jpeg_is_left_out(what: str, whole: bytes) -> None:
-    assert examine(whole + BEHIND[what]) == examine(whole)
+    assert examine_picture(whole + BEHIND[what]) == examine_picture(whole)
 
 
 @given(st.binary(max_size=100))
 def test_any_data_after_a_jpegs_end_is_left_out(more: bytes) -> None:
-    assert examine(jpeg(100, 80) + more).shown == jpeg(100, 80)
+    assert examine_picture(jpeg(100, 80) + more).shown == jpeg(100, 80)
 
 
 @pytest.mark.parametrize("whole", [png(100, 80), jpeg(100, 80), CLIP])
@@ -154,7 +154,7 @@ def test_a_picture_that_is_cut_off_is_refused_and_nothing_else_breaks(
 def test_any_bytes_are_examined_or_refused(content: bytes) -> None:
     for start in (b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"):
         with contextlib.suppress(PictureRefused):
-            examine(start + content)
+            examine_picture(start + content)
 
 
 def test_a_png_whose_checksum_is_wrong_is_refused() -> None:
@@ -271,7 +271,7 @@ def test_a_png_of_any_kind_holds_all_its_rows_and_not_one_byte_else(
 
     whole = made(lambda rows: rows)
     assert facts(whole) == (PNG, 43, 50)
-    assert examine(whole).shown == whole
+    assert examine_picture(whole).shown == whole
     assert refused(made(lambda rows: rows[:-1])) == "damaged_picture"
     assert refused(made(lambda rows: rows + b"\0")) == "damaged_picture"
     assert refused(made(lambda rows: b"\5" + rows[1:])) == "damaged_picture"
@@ -320,7 +320,7 @@ def test_the_same_pictures_whole_are_taken() -> None:
         with_restarts(13),
     )
     for whole in wholes:
-        assert examine(whole).shown == whole
+        assert examine_picture(whole).shown == whole
 
 
 ENCODED = {
@@ -395,14 +395,14 @@ SUVORK5CYII=
 def test_pictures_of_encoders_are_accepted(what: str) -> None:
     whole = base64.b64decode(ENCODED[what])
     assert facts(whole)[1:] == (61, 47)
-    assert examine(examine(whole).shown) == examine(whole)
+    assert examine_picture(examine_picture(whole).shown) == examine_picture(whole)
 
 
 def test_a_chunk_of_another_length_than_its_kind_has_stays_behind() -> None:
     whole = with_chunks(
         chunk(b"gAMA", b"<script>"), chunk(b"pHYs", bytes(9)), chunk(b"pHYs", bytes(9))
     )
-    assert examine(whole).shown == with_chunks(chunk(b"pHYs", bytes(9)))
+    assert examine_picture(whole).shown == with_chunks(chunk(b"pHYs", bytes(9)))
 
 
 # --- what is left out -----------------------------------------------------------------------------
@@ -455,23 +455,23 @@ TELLING = {
 def test_metadata_of_a_picture_is_removed(what: str) -> None:
     whole = TELLING[what]
     assert PLACE[:7] in whole
-    found = examine(whole)
+    found = examine_picture(whole)
     assert PLACE[:7] not in found.shown
     assert (found.width, found.height) == (100, 80)
-    assert examine(found.shown) == found
+    assert examine_picture(found.shown) == found
 
 
 def test_data_that_affects_the_rendering_is_kept() -> None:
     profile = segment(0xE2, b"ICC_PROFILE\0\x01\x01" + bytes(64))
     adobe = segment(0xEE, b"Adobe\0\x64\0\0\0\0\x01")
     coloured = with_segments(profile, adobe)
-    assert examine(coloured).shown == coloured
+    assert examine_picture(coloured).shown == coloured
     seen = [chunk(b"gAMA", b"\0\0\xb1\x8f"), chunk(b"iCCP", b"a\0\0x"), chunk(b"tRNS", bytes(6))]
-    assert examine(with_chunks(*seen)).shown == with_chunks(*seen)
+    assert examine_picture(with_chunks(*seen)).shown == with_chunks(*seen)
     for whole in (jpeg(100, 80), png(100, 80)):
-        assert examine(whole).shown == whole
+        assert examine_picture(whole).shown == whole
     scan = CLIP.index(b"\xff\xda")
-    assert CLIP[scan:] in examine(CLIP).shown
+    assert CLIP[scan:] in examine_picture(CLIP).shown
 
 
 def test_a_png_that_needs_what_no_browser_knows_is_refused() -> None:
@@ -488,10 +488,10 @@ def test_a_picture_stays_turned_and_its_size_is_the_one_displayed(
         with_segments(segment(0xE1, b"Exif\0\0" + told)),
         with_chunks(chunk(b"eXIf", told)),
     ):
-        found = examine(whole)
+        found = examine_picture(whole)
         assert PLACE not in found.shown
         assert (found.width, found.height) == ((80, 100) if orientation > 4 else (100, 80))
-        again = examine(found.shown)
+        again = examine_picture(found.shown)
         assert (again.width, again.height) == (found.width, found.height)
         turned = struct.pack(">HHIH", 0x0112, 3, 1, orientation)
         assert (turned in found.shown) is (orientation > 1)
@@ -511,7 +511,7 @@ def test_an_orientation_is_read_from_any_bytes_or_left_out(told: bytes) -> None:
         with_segments(segment(0xE1, b"Exif\0\0" + told)),
         with_chunks(chunk(b"eXIf", told)),
     ):
-        found = examine(whole)
+        found = examine_picture(whole)
         assert {found.width, found.height} == {100, 80}
         assert len(found.shown) <= len(jpeg(100, 80)) + len(png(100, 80)) + 50
 
@@ -533,11 +533,11 @@ def test_cleaning_a_jpeg_keeps_its_tables_and_scans_and_is_idempotent(
     # A colour profile stays as it is, whatever it holds; hypothesis knows how one begins.
     assume(not any((start + held).startswith(b"ICC_PROFILE\0") for _, start, held in parts))
     beside = [segment(marker, start + held + PLACE) for marker, start, held in parts]
-    found = examine(with_segments(*beside))
+    found = examine_picture(with_segments(*beside))
     bare = jpeg(100, 80)
     assert found.shown.endswith(bare[20:])  # all behind its JFIF segment
     assert PLACE not in found.shown
-    assert examine(found.shown).shown == found.shown
+    assert examine_picture(found.shown).shown == found.shown
 
 
 @given(
@@ -549,6 +549,6 @@ def test_cleaning_a_png_keeps_its_pixels_and_is_idempotent(
     shown = {b"tRNS", b"bKGD", b"pHYs", b"sBIT", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"}
     shown |= {b"mDCV", b"cLLI", b"acTL", b"eXIf"}
     beside = [chunk(kind, held + PLACE) for kind, held in parts if kind not in shown]
-    found = examine(with_chunks(*beside))
+    found = examine_picture(with_chunks(*beside))
     assert found.shown == png(100, 80)
-    assert examine(found.shown) == found
+    assert examine_picture(found.shown) == found

@@ -5,17 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.points.model import (
-    MAX_ABOUT,
+    MAX_ABOUT_LENGTH,
     EntryKind,
     LedgerEntry,
     Source,
     SourceKind,
     Totals,
-    award_id,
+    award_entry_id,
     entry_id_of,
-    in_words,
+    points_phrase,
     shorten,
-    totals_of,
+    sum_entries,
 )
 from tests.clock import NOON
 
@@ -23,7 +23,7 @@ from tests.clock import NOON
 def award(number: int, points: int) -> LedgerEntry:
     performance_id = f"prf_{number}"
     source = Source(SourceKind.PERFORMANCE, performance_id)
-    return LedgerEntry(award_id(performance_id), EntryKind.AWARD, points, source, NOON)
+    return LedgerEntry(award_entry_id(performance_id), EntryKind.AWARD, points, source, NOON)
 
 
 def reversal_of(entry: LedgerEntry) -> LedgerEntry:
@@ -40,7 +40,7 @@ awards = st.lists(st.tuples(st.integers(0, 1_000_000), st.booleans()), max_size=
 
 
 def test_an_empty_ledger_is_worth_nothing() -> None:
-    assert totals_of([]) == Totals(balance=0, earned=0)
+    assert sum_entries([]) == Totals(balance=0, earned=0)
 
 
 @given(awards, st.randoms())
@@ -51,20 +51,20 @@ def test_totals_are_what_was_awarded_and_not_taken_back_in_whatever_order(
     ledger = entries + [reversal_of(entries[at]) for at, (_, back) in enumerate(made) if back]
     randomly.shuffle(ledger)  # type: ignore[attr-defined]
     left = sum(points for points, back in made if not back)
-    assert totals_of(ledger) == Totals(balance=left, earned=left)
+    assert sum_entries(ledger) == Totals(balance=left, earned=left)
 
 
 @given(awards)
 def test_a_ledger_adds_up_piece_by_piece(made: list[tuple[int, bool]]) -> None:
     entries = [award(number, points) for number, (points, _) in enumerate(made)]
-    whole, first, second = (totals_of(part) for part in (entries, entries[::2], entries[1::2]))
+    whole, first, second = (sum_entries(part) for part in (entries, entries[::2], entries[1::2]))
     assert whole == Totals(first.balance + second.balance, first.earned + second.earned)
 
 
 @given(st.integers(0, 1_000_000))
 def test_an_award_and_its_reversal_sum_to_zero(points: int) -> None:
     entry = award(1, points)
-    assert totals_of([entry, reversal_of(entry)]) == Totals()
+    assert sum_entries([entry, reversal_of(entry)]) == Totals()
 
 
 def test_each_performance_has_one_name_for_each_kind_of_entry() -> None:
@@ -79,13 +79,13 @@ def test_spending_and_its_refund_change_the_balance_and_nothing_that_was_earned(
 ) -> None:
     entry = LedgerEntry("entry_1", kind, points, Source(SourceKind.REDEMPTION, "rdm_1"), NOON)
     spends = kind in (EntryKind.SPENDING, EntryKind.REFUND)
-    assert totals_of([entry]) == Totals(points, 0 if spends else points)
+    assert sum_entries([entry]) == Totals(points, 0 if spends else points)
 
 
-@given(st.text(max_size=2 * MAX_ABOUT))
+@given(st.text(max_size=2 * MAX_ABOUT_LENGTH))
 def test_an_entry_keeps_the_beginning_of_what_it_is_about(text: str) -> None:
     kept = shorten(text)
-    assert len(kept) <= MAX_ABOUT
+    assert len(kept) <= MAX_ABOUT_LENGTH
     assert kept == text or text.startswith(kept.removesuffix("…"))
 
 
@@ -94,4 +94,4 @@ def test_an_entry_keeps_the_beginning_of_what_it_is_about(text: str) -> None:
     [(1, "1 point"), (0, "0 points"), (-1, "-1 points"), (1_000_000, "1,000,000 points")],
 )
 def test_points_in_words_are_one_or_several(points: int, words: str) -> None:
-    assert in_words(points) == words
+    assert points_phrase(points) == words

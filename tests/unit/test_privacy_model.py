@@ -6,12 +6,12 @@ import pytest
 
 from chalicelib.foundation.personal import Person
 from chalicelib.privacy.model import (
-    EXPORT_AGAIN,
+    EXPORT_REUSE_TIME,
     FIRST_WAIT,
     LINK_LIFETIME,
     LONGEST_WAIT,
-    OVERDUE,
-    SETTLED,
+    OVERDUE_AFTER,
+    WRITES_SETTLE_TIME,
     Erasure,
     ErasureOutcome,
     ErasureStatus,
@@ -56,17 +56,17 @@ def test_a_copy_stands_for_ten_minutes_unless_it_failed(
     status: ExportStatus, reusable: bool
 ) -> None:
     found = export(status=status)
-    assert found.is_reusable_at(NOW + EXPORT_AGAIN - MOMENT) is reusable
-    assert found.is_reusable_at(NOW + EXPORT_AGAIN) is False
+    assert found.is_reusable_at(NOW + EXPORT_REUSE_TIME - MOMENT) is reusable
+    assert found.is_reusable_at(NOW + EXPORT_REUSE_TIME) is False
 
 
 def test_an_erasure_is_due_ends_and_hangs_from_an_instant_on() -> None:
     assert erasure().is_due(NOW)
     assert not erasure().is_due(NOW - MOMENT)
-    assert erasure().may_end(NOW + SETTLED)
-    assert not erasure().may_end(NOW + SETTLED - MOMENT)
-    assert erasure().is_overdue(NOW + OVERDUE)
-    assert not erasure().is_overdue(NOW + OVERDUE - MOMENT)
+    assert erasure().may_end(NOW + WRITES_SETTLE_TIME)
+    assert not erasure().may_end(NOW + WRITES_SETTLE_TIME - MOMENT)
+    assert erasure().is_overdue(NOW + OVERDUE_AFTER)
+    assert not erasure().is_overdue(NOW + OVERDUE_AFTER - MOMENT)
 
 
 def test_an_erasure_is_under_way_until_it_has_ended() -> None:

@@ -15,12 +15,12 @@ from chalicelib.activities import events as activities
 from chalicelib.foundation.events import PUBLIC_SOURCE, Event, EventBus
 from chalicelib.performances import events as performances
 from chalicelib.programs import events as programs
-from chalicelib.webhooks.events import ALL, ON_THE_BUS, PUBLISHED, public_event
+from chalicelib.webhooks.events import ALL_EVENTS, BUS_EVENTS, PUBLIC_DATA_BY_TYPE, public_event
 from commands import event_schemas
 from tests.unit.test_events import EVENTS, KINDS, Bus
 
 INTERNAL = {each.TYPE: each for each in KINDS}
-SCHEMAS = {each.TYPE: event_schemas.schema(each) for each in ALL}
+SCHEMAS = {each.TYPE: event_schemas.schema(each) for each in ALL_EVENTS}
 FIELDS = frozenset(
     {
         "activity_id",
@@ -46,7 +46,7 @@ def test_the_committed_schemas_are_what_the_generator_makes() -> None:
     assert event_schemas.differing() == [], "Run make event-schemas."
 
 
-@pytest.mark.parametrize("kind", ALL, ids=lambda each: each.TYPE)
+@pytest.mark.parametrize("kind", ALL_EVENTS, ids=lambda each: each.TYPE)
 def test_each_schema_is_a_json_schema_that_its_example_keeps(kind: Any) -> None:
     schema = SCHEMAS[kind.TYPE]
     Draft202012Validator.check_schema(schema)
@@ -60,35 +60,35 @@ def test_each_schema_is_a_json_schema_that_its_example_keeps(kind: Any) -> None:
 
 def test_the_page_for_owners_lists_every_type_with_its_schema() -> None:
     page = (event_schemas.FOLDER.parent / "events.md").read_text(encoding="utf-8")
-    for each in ON_THE_BUS:
+    for each in BUS_EVENTS:
         assert f"| [`{each.TYPE}`](events/{each.TYPE}.v{each.VERSION}.json) |" in page
 
 
 def test_types_are_named_thing_and_deed_and_none_twice() -> None:
-    assert len({(each.TYPE, each.VERSION) for each in ALL}) == len(ALL)
-    for each in ALL:
+    assert len({(each.TYPE, each.VERSION) for each in ALL_EVENTS}) == len(ALL_EVENTS)
+    for each in ALL_EVENTS:
         thing, _, deed = each.TYPE.partition(".")
         assert thing.isalpha()
         assert deed.isalpha()
 
 
 def test_public_events_are_made_of_events_that_exist() -> None:
-    assert INTERNAL.keys() >= PUBLISHED.keys()
+    assert INTERNAL.keys() >= PUBLIC_DATA_BY_TYPE.keys()
 
 
 def test_public_events_tell_ids_codes_and_numbers_and_nothing_about_people() -> None:
-    assert {field.name for kind in ALL for field in fields(kind)} == FIELDS
+    assert {field.name for kind in ALL_EVENTS for field in fields(kind)} == FIELDS
 
 
 @given(EVENTS)
 def test_each_event_is_public_the_same_each_time_and_as_its_schema_says(event: Event[Any]) -> None:
     public = public_event(event)
     trial = getattr(event.payload, "trial", False)
-    assert (public is not None) is (event.payload.TYPE in PUBLISHED and not trial)
+    assert (public is not None) is (event.payload.TYPE in PUBLIC_DATA_BY_TYPE and not trial)
     if public is None:
         return
     assert public_event(event) == public
-    assert public.data.TYPE in {each.TYPE for each in ON_THE_BUS}
+    assert public.data.TYPE in {each.TYPE for each in BUS_EVENTS}
     written = json.loads(public.to_detail())
     schema = {**SCHEMAS[public.data.TYPE]}
     if event.actor.partition(":")[0] not in {"member", "command", "system"}:
@@ -99,7 +99,7 @@ def test_each_event_is_public_the_same_each_time_and_as_its_schema_says(event: E
 
 def test_every_type_on_the_bus_is_made_of_some_event() -> None:
     made = set()
-    for name in PUBLISHED:
+    for name in PUBLIC_DATA_BY_TYPE:
         kind = INTERNAL[name]
         values = {
             each.name: False if each.name == "trial" else _plain(str(each.type))
@@ -108,7 +108,7 @@ def test_every_type_on_the_bus_is_made_of_some_event() -> None:
         public = public_event(_event(kind(**values)))
         assert public is not None
         made.add(public.data.TYPE)
-    assert made == {each.TYPE for each in ON_THE_BUS}
+    assert made == {each.TYPE for each in BUS_EVENTS}
 
 
 def _plain(hint: str) -> Any:

@@ -11,24 +11,24 @@ from hypothesis import strategies as st
 
 from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.notifications.pushing.model import (
-    KNOWN_FOR,
     MAX_DEVICES,
     MAX_FAILURES,
     MAX_VIDEOS,
-    REMINDED_AFTER,
-    WAITS,
-    WINDOW,
+    PUSH_WINDOW,
+    REMINDER_DELAY,
+    RETRY_WAITS,
+    VIDEO_RETENTION,
     Device,
     PushBox,
-    Step,
-    Verdict,
-    claimed,
+    PushStep,
+    PushVerdict,
     device_id_of,
-    due,
-    next_at,
-    verdict,
+    due_pushes,
+    next_push_at,
+    push_verdict,
     with_device,
     with_outcome,
+    with_pushes_claimed,
     with_video,
     without_device,
     without_video,
@@ -54,14 +54,14 @@ def box(*names: str) -> PushBox:
     return made
 
 
-def steps(found: PushBox, now: datetime) -> list[Step]:
-    return [each.step for each in due(found, now)]
+def steps(found: PushBox, now: datetime) -> list[PushStep]:
+    return [each.step for each in due_pushes(found, now)]
 
 
 def sends(found: PushBox, now: datetime, outcome: DeliveryResult = TAKEN) -> tuple[PushBox, int]:
     """Send what is due, as a worker does."""
-    ready = due(found, now)
-    found = claimed(found, ready)
+    ready = due_pushes(found, now)
+    found = with_pushes_claimed(found, ready)
     for each in ready:
         found = with_outcome(found, each, outcome, now)
     return found, len(ready)
@@ -69,16 +69,16 @@ def sends(found: PushBox, now: datetime, outcome: DeliveryResult = TAKEN) -> tup
 
 def test_a_video_is_told_at_once_and_once_more_after_a_day() -> None:
     found = with_video(box(), "per_1", START, START)
-    assert steps(found, START) == [Step.ARRIVED]
-    assert next_at(found, START) == START
+    assert steps(found, START) == [PushStep.ARRIVED]
+    assert next_push_at(found, START) == START
     found, sent = sends(found, START)
     assert sent == 1
-    assert next_at(found, START) == START + REMINDED_AFTER
-    assert steps(found, START + REMINDED_AFTER - MINUTE) == []
-    assert steps(found, START + REMINDED_AFTER) == [Step.REMINDER]
-    found, _ = sends(found, START + REMINDED_AFTER)
-    assert next_at(found, START + REMINDED_AFTER) is None
-    assert due(found, START + 3 * REMINDED_AFTER) == ()
+    assert next_push_at(found, START) == START + REMINDER_DELAY
+    assert steps(found, START + REMINDER_DELAY - MINUTE) == []
+    assert steps(found, START + REMINDER_DELAY) == [PushStep.REMINDER]
+    found, _ = sends(found, START + REMINDER_DELAY)
+    assert next_push_at(found, START + REMINDER_DELAY) is None
+    assert due_pushes(found, START + 3 * REMINDER_DELAY) == ()
 
 
 def test_nothing_is_told_of_a_video_that_was_posted_in_whatever_order_that_is_heard() -> None:
@@ -88,16 +88,16 @@ def test_nothing_is_told_of_a_video_that_was_posted_in_whatever_order_that_is_he
     both = with_video(before, "per_1", START, START + MINUTE)
     for found in (posted, before, both, with_video(posted, "per_1", START, START + HOUR)):
         for hours in range(60):
-            assert due(found, START + hours * HOUR) == ()
-        assert next_at(found, START) is None
+            assert due_pushes(found, START + hours * HOUR) == ()
+        assert next_push_at(found, START) is None
 
 
 def test_an_event_that_comes_days_late_tells_nothing() -> None:
-    late = START + KNOWN_FOR
+    late = START + VIDEO_RETENTION
     assert with_video(box(), "per_1", START, late) == box()
-    found = with_video(box(), "per_1", START, START + WINDOW)
-    assert steps(found, START + WINDOW) == []
-    assert next_at(found, START + WINDOW) == START + REMINDED_AFTER
+    found = with_video(box(), "per_1", START, START + PUSH_WINDOW)
+    assert steps(found, START + PUSH_WINDOW) == []
+    assert next_push_at(found, START + PUSH_WINDOW) == START + REMINDER_DELAY
 
 
 def test_a_member_without_a_browser_costs_nothing() -> None:
@@ -111,8 +111,8 @@ def test_a_browser_that_came_later_is_told_only_what_happens_from_then_on() -> N
     found, _ = sends(found, START)
     later = with_device(found, device("b", START + HOUR))
     assert later is not None
-    assert due(later, START + HOUR) == ()
-    assert len(due(later, START + REMINDED_AFTER)) == 2
+    assert due_pushes(later, START + HOUR) == ()
+    assert len(due_pushes(later, START + REMINDER_DELAY)) == 2
 
 
 def test_a_member_has_so_many_browsers_and_the_same_one_is_one() -> None:
@@ -133,48 +133,52 @@ def test_a_box_knows_a_bounded_number_of_videos_the_latest() -> None:
     assert len(found.videos) == MAX_VIDEOS
     assert "per_24" in found.videos
     assert "per_00" not in found.videos
-    later = with_video(found, "per_99", START + KNOWN_FOR + HOUR, START + KNOWN_FOR + HOUR)
+    later = with_video(
+        found, "per_99", START + VIDEO_RETENTION + HOUR, START + VIDEO_RETENTION + HOUR
+    )
     assert set(later.videos) == {"per_99"}
 
 
 @pytest.mark.parametrize(
     ("outcome", "means"),
     [
-        (DeliveryResult(201, None, 1), Verdict.TAKEN),
-        (DeliveryResult(202, None, 1), Verdict.TAKEN),
-        (DeliveryResult(404, "refused", 1), Verdict.GONE),
-        (DeliveryResult(410, "refused", 1), Verdict.GONE),
-        (DeliveryResult(429, "refused", 1), Verdict.AGAIN),
-        (DeliveryResult(500, "refused", 1), Verdict.AGAIN),
-        (DeliveryResult(503, "refused", 1), Verdict.AGAIN),
-        (DeliveryResult(400, "refused", 1), Verdict.REFUSED),
-        (DeliveryResult(403, "refused", 1), Verdict.REFUSED),
-        (DeliveryResult(413, "refused", 1), Verdict.REFUSED),
-        (DeliveryResult(302, "redirected", 1), Verdict.REFUSED),
-        (DeliveryResult(None, "name_not_resolved", 1), Verdict.UNREACHED),
-        (DeliveryResult(None, "not_reachable", 1), Verdict.UNREACHED),
-        (DeliveryResult(None, "connect_timeout", 1), Verdict.UNREACHED),
-        (DeliveryResult(None, "tls_failed", 1), Verdict.UNREACHED),
-        (DeliveryResult(None, "timeout", 1), Verdict.UNKNOWN),
-        (DeliveryResult(None, "broken_answer", 1), Verdict.UNKNOWN),
-        (DeliveryResult(None, "inner_address", 1), Verdict.GONE),
-        (DeliveryResult(None, "not_https", 1), Verdict.GONE),
+        (DeliveryResult(201, None, 1), PushVerdict.TAKEN),
+        (DeliveryResult(202, None, 1), PushVerdict.TAKEN),
+        (DeliveryResult(404, "refused", 1), PushVerdict.GONE),
+        (DeliveryResult(410, "refused", 1), PushVerdict.GONE),
+        (DeliveryResult(429, "refused", 1), PushVerdict.AGAIN),
+        (DeliveryResult(500, "refused", 1), PushVerdict.AGAIN),
+        (DeliveryResult(503, "refused", 1), PushVerdict.AGAIN),
+        (DeliveryResult(400, "refused", 1), PushVerdict.REFUSED),
+        (DeliveryResult(403, "refused", 1), PushVerdict.REFUSED),
+        (DeliveryResult(413, "refused", 1), PushVerdict.REFUSED),
+        (DeliveryResult(302, "redirected", 1), PushVerdict.REFUSED),
+        (DeliveryResult(None, "name_not_resolved", 1), PushVerdict.UNREACHED),
+        (DeliveryResult(None, "not_reachable", 1), PushVerdict.UNREACHED),
+        (DeliveryResult(None, "connect_timeout", 1), PushVerdict.UNREACHED),
+        (DeliveryResult(None, "tls_failed", 1), PushVerdict.UNREACHED),
+        (DeliveryResult(None, "timeout", 1), PushVerdict.UNKNOWN),
+        (DeliveryResult(None, "broken_answer", 1), PushVerdict.UNKNOWN),
+        (DeliveryResult(None, "inner_address", 1), PushVerdict.GONE),
+        (DeliveryResult(None, "not_https", 1), PushVerdict.GONE),
     ],
 )
-def test_a_push_services_status_maps_to_an_outcome(outcome: DeliveryResult, means: Verdict) -> None:
-    assert verdict(outcome) is means
+def test_a_push_services_status_maps_to_an_outcome(
+    outcome: DeliveryResult, means: PushVerdict
+) -> None:
+    assert push_verdict(outcome) is means
 
 
 def test_a_push_surely_not_accepted_is_retried_ever_more_seldom_and_given_up() -> None:
     found, now = with_video(box(), "per_1", START, START), START
-    for wait in WAITS:
+    for wait in RETRY_WAITS:
         found, sent = sends(found, now, DeliveryResult(503, "refused", 1))
         assert sent == 1
-        assert next_at(found, now) == now + wait
+        assert next_push_at(found, now) == now + wait
         now += wait
     found, sent = sends(found, now, DeliveryResult(503, "refused", 1))
     assert sent == 1
-    assert next_at(found, now) == START + REMINDED_AFTER
+    assert next_push_at(found, now) == START + REMINDER_DELAY
     assert found.devices[device().device_id].failures == 0
 
 
@@ -182,7 +186,7 @@ def test_a_push_service_is_given_the_time_it_asks_for() -> None:
     found = with_video(box(), "per_1", START, START)
     patient = DeliveryResult(429, "refused", 1, timedelta(hours=2))
     found, _ = sends(found, START, patient)
-    assert next_at(found, START) == START + timedelta(hours=2)
+    assert next_push_at(found, START) == START + timedelta(hours=2)
 
 
 @pytest.mark.parametrize(
@@ -190,13 +194,13 @@ def test_a_push_service_is_given_the_time_it_asks_for() -> None:
 )
 def test_a_push_possibly_accepted_or_refused_is_not_sent_again(outcome: DeliveryResult) -> None:
     found, _ = sends(with_video(box(), "per_1", START, START), START, outcome)
-    assert next_at(found, START) == START + REMINDED_AFTER
+    assert next_push_at(found, START) == START + REMINDER_DELAY
 
 
 def test_a_browser_that_is_gone_is_forgotten_with_all_that_it_was_told() -> None:
     found = with_video(box("a", "b"), "per_1", START, START)
-    ready = due(found, START)
-    found = claimed(found, ready)
+    ready = due_pushes(found, START)
+    found = with_pushes_claimed(found, ready)
     gone = next(each for each in ready if each.device_id == device("a").device_id)
     found = with_outcome(found, gone, DeliveryResult(410, "refused", 1), START)
     assert set(found.devices) == {device("b").device_id}
@@ -251,12 +255,12 @@ def test_events_in_any_order_send_each_push_at_most_once(
             found = EVENTS[events[hour]](found, now)
         if hour == posted_after:
             found = without_video(found, "per_2", START + HOUR, now)
-        ready = due(found, now)
-        found = claimed(found, ready)
-        assert due(found, now) == ()
+        ready = due_pushes(found, now)
+        found = with_pushes_claimed(found, ready)
+        assert due_pushes(found, now) == ()
         for each in ready:
             outcome = next(answers, TAKEN)
-            if outcome is TAKEN or verdict(outcome) is Verdict.UNKNOWN:
+            if outcome is TAKEN or push_verdict(outcome) is PushVerdict.UNKNOWN:
                 taken[each] += 1
             assert not (hour >= posted_after and each.performance_id == "per_2")
             found = with_outcome(found, each, outcome, now)
@@ -269,4 +273,4 @@ def test_events_may_come_in_any_order_and_twice(order: list[int]) -> None:
     for each in order:
         found = EVENTS[each](found, START + 2 * HOUR)
     assert found.videos["per_1"].ended
-    assert [each.performance_id for each in due(found, START + 2 * HOUR)] == ["per_2"]
+    assert [each.performance_id for each in due_pushes(found, START + 2 * HOUR)] == ["per_2"]

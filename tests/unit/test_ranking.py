@@ -9,22 +9,22 @@ from hypothesis import strategies as st
 from chalicelib.points import ranking
 from chalicelib.points.boards import board_rows
 from chalicelib.points.ranking import (
-    AROUND,
     MAX_ROWS,
     MIN_ROWS,
-    TOP,
-    Head,
+    NEIGHBOURS,
+    TOP_RANKS,
+    BoardHead,
     Row,
-    Unreadable,
-    head_of,
+    UnreadableContent,
+    build_board,
     last_rows,
     page_of_member,
-    page_of_place,
-    points_in,
-    ranked,
+    page_of_sort_key,
+    points_of_member,
+    rank_rows,
     rows_around,
-    rows_of,
-    unpacked,
+    rows_of_page,
+    unpack,
 )
 
 scores = st.dictionaries(
@@ -42,7 +42,7 @@ def naive_rank(have: Mapping[str, int], member_id: str) -> int:
 
 def test_ties_share_a_rank_and_the_next_one_is_left_out() -> None:
     rows = rows_from({"a": 9, "b": 7, "c": 7, "d": 1})
-    assert [each.rank for each in ranked(rows)] == [1, 2, 2, 4]
+    assert [each.rank for each in rank_rows(rows)] == [1, 2, 2, 4]
 
 
 def test_members_without_points_or_not_shown_are_not_on_the_board() -> None:
@@ -54,7 +54,7 @@ def test_members_without_points_or_not_shown_are_not_on_the_board() -> None:
 @given(scores)
 def test_a_rank_is_one_more_than_there_are_members_with_more(have: dict[str, int]) -> None:
     rows = rows_from(have)
-    for each in ranked(rows):
+    for each in rank_rows(rows):
         assert each.rank == naive_rank(have, each.row.member_id)
 
 
@@ -62,35 +62,37 @@ class Kept:
     """A board as it is kept: a head, and pages by their ids."""
 
     def __init__(self) -> None:
-        self.head, self.pages, self.runs = Head(), dict[str, bytes](), 0
+        self.head, self.pages, self.runs = BoardHead(), dict[str, bytes](), 0
 
     def make(self, have: Mapping[str, int]) -> int:
         """Make the board anew; returns how many pages that wrote."""
         self.runs += 1
-        self.head, fresh = head_of("week#1", rows_from(have), self.head, f"run{self.runs}")
+        self.head, fresh = build_board("week#1", rows_from(have), self.head, f"run{self.runs}")
         assert not self.pages.keys() & fresh.keys()
         self.pages |= fresh
         return len(fresh)
 
     def check(self, have: Mapping[str, int]) -> None:
-        rows = ranked(rows_from(have))
+        rows = rank_rows(rows_from(have))
         assert self.head.count == len(rows)
-        assert list(self.head.top) == rows[:TOP]
+        assert list(self.head.top) == rows[:TOP_RANKS]
         for at, each in enumerate(rows):
             member_id = each.row.member_id
             page = page_of_member(self.head, member_id)
             assert page is not None
-            assert points_in(self.pages[page.page_id], member_id) == each.row.points
-            place = page_of_place(self.head, each.row.place)
+            assert points_of_member(self.pages[page.page_id], member_id) == each.row.points
+            place = page_of_sort_key(self.head, each.row.sort_key)
             assert place is not None
-            content, here = self.pages[place.page_id], each.row.place
+            content, here = self.pages[place.page_id], each.row.sort_key
             near = rows_around(self.head, place, content, here)
-            assert near == rows[max(at - AROUND, 0) : at + AROUND + 1]
-            assert each in rows_of(self.head, place, content)
+            assert near == rows[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS + 1]
+            assert each in rows_of_page(self.head, place, content)
             for elsewhere in ((here[0], member_id + "x"), (here[0] - 1, member_id), (1, "")):
                 assert rows_around(self.head, place, content, elsewhere) == []
         if rows:
-            assert last_rows(self.head, self.pages[self.head.ranks[-1].page_id]) == rows[-AROUND:]
+            assert (
+                last_rows(self.head, self.pages[self.head.ranks[-1].page_id]) == rows[-NEIGHBOURS:]
+            )
 
 
 @pytest.fixture
@@ -130,10 +132,10 @@ def test_nothing_changed_writes_no_page_and_a_jump_to_the_top_just_a_few() -> No
     assert kept.make(have) > 20
     before = kept.head
     assert kept.make(have) == 0
-    assert kept.head.shows_what(before)
+    assert kept.head.shows_same_as(before)
     have["mem_009990"] = 20_000
     assert kept.make(have) <= 5
-    assert not kept.head.shows_what(before)
+    assert not kept.head.shows_same_as(before)
     assert kept.head.top[0].row.member_id == "mem_009990"
 
 
@@ -146,5 +148,5 @@ def test_a_board_of_nobody_has_no_pages() -> None:
 
 def test_bytes_that_were_not_packed_are_unreadable() -> None:
     for content in (b"", b"nothing packed", b"x\x9c\x00"):
-        with pytest.raises(Unreadable):
-            unpacked(content)
+        with pytest.raises(UnreadableContent):
+            unpack(content)

@@ -15,34 +15,34 @@ from hypothesis import strategies as st
 
 from chalicelib.reports import model
 from chalicelib.reports.model import (
-    BUCKETS,
     FAILED_DAYS,
     LAST_DAY,
     MAX_DAYS,
+    TIME_BUCKETS,
     WAITING_DAYS,
     Attempt,
     Attribution,
     CounterKey,
+    CounterName,
     DateRange,
     Dismissal,
     Impression,
     InvalidSpan,
-    Name,
+    PostResponse,
     Progress,
-    Response,
     Scope,
     Tally,
     active_members,
+    activity_gaps,
+    activity_worklist_items,
     audience_of,
     bucket_of,
     changed_counts,
     counts_of,
-    gaps_of,
-    of_activity,
     span_between,
     stage_of,
 )
-from chalicelib.reports.report_exports.csv_text import STARTS_A_FORMULA, escape_formula, write_csv
+from chalicelib.reports.report_exports.csv_text import FORMULA_STARTS, escape_formula, write_csv
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MOMENTS = st.integers(0, 40 * 24 * 60).map(lambda minutes: NOON + timedelta(minutes=minutes))
@@ -87,7 +87,7 @@ def lives(draw: st.DrawFn, sends: int = 3) -> list[Progress]:
             if draw(st.booleans()):
                 tellings.append(_with(tellings[-1], posted_at=later()))
             tellings += [
-                _with(tellings[-1], response=Response(later(), *numbers))
+                _with(tellings[-1], response=PostResponse(later(), *numbers))
                 for numbers in draw(st.lists(NUMBERS, max_size=3))
             ]
         elif draw(st.booleans()):
@@ -102,7 +102,7 @@ def _with(attempt: Attempt, **changes: object) -> Attempt:
     return Attempt(**{**known, **changes})
 
 
-def posted_with(*responses: Response) -> Progress:
+def posted_with(*responses: PostResponse) -> Progress:
     attempts = [
         Attempt("prf_1", NOON, Attribution("cmp_1"), staged_at=NOON, posted_at=NOON, response=each)
         for each in responses
@@ -112,7 +112,7 @@ def posted_with(*responses: Response) -> Progress:
 
 def test_only_the_latest_views_count_on_the_day_of_the_post() -> None:
     hours = [NOON + timedelta(hours=each) for each in (1, 2)]
-    late, early = Response(hours[1], 900, 8, 2, 15), Response(hours[0], 100, 1, 0, 10)
+    late, early = PostResponse(hours[1], 900, 8, 2, 15), PostResponse(hours[0], 100, 1, 0, 10)
     for found in (posted_with(late, early), posted_with(early, late, early)):
         counts = counts_of("act_1", found)
         for place in (
@@ -121,16 +121,28 @@ def test_only_the_latest_views_count_on_the_day_of_the_post() -> None:
             CounterKey(Scope.CAMPAIGN, "cmp_1", NOON.date()),
         ):
             told = Tally({name: number for (at, name), number in counts.items() if at == place})
-            names = (Name.COUNTED, Name.VIEWS, Name.LIKES, Name.COMMENTS, Name.COUNTED_POINTS)
+            names = (
+                CounterName.COUNTED,
+                CounterName.VIEWS,
+                CounterName.LIKES,
+                CounterName.COMMENTS,
+                CounterName.COUNTED_POINTS,
+            )
             assert [told.number(each) for each in names] == [1, 900, 8, 2, 15]
             assert told.points_per_thousand_views == 16.7
 
 
 def test_views_that_may_not_be_read_any_more_count_nothing() -> None:
-    read = Response(NOON + timedelta(hours=1), 900, 8, 2, 15)
-    taken_back = Response(NOON + timedelta(hours=2))
+    read = PostResponse(NOON + timedelta(hours=1), 900, 8, 2, 15)
+    taken_back = PostResponse(NOON + timedelta(hours=2))
     found = counts_of("act_1", posted_with(taken_back, read))
-    names = {Name.COUNTED, Name.VIEWS, Name.LIKES, Name.COMMENTS, Name.COUNTED_POINTS}
+    names = {
+        CounterName.COUNTED,
+        CounterName.VIEWS,
+        CounterName.LIKES,
+        CounterName.COMMENTS,
+        CounterName.COUNTED_POINTS,
+    }
     assert not {name for _, name in found} & names
     assert Tally().points_per_thousand_views is None
 
@@ -186,11 +198,12 @@ def test_each_step_of_the_funnel_is_no_larger_than_the_one_before(facts: list[Pr
         if place.scope is Scope.PROGRAM
     )
     seen, sent, staged, posted = (
-        tally.number(each) for each in (Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED)
+        tally.number(each)
+        for each in (CounterName.SEEN, CounterName.SENT, CounterName.STAGED, CounterName.POSTED)
     )
     assert seen >= sent >= staged >= posted
     lost = sum(number for _, number in tally.lost)
-    assert sent == staged + lost + tally.number(Name.UNCONFIRMED) + tally.under_way
+    assert sent == staged + lost + tally.number(CounterName.UNCONFIRMED) + tally.under_way
 
 
 @given(lives())
@@ -206,7 +219,8 @@ def test_a_cut_counts_what_its_members_did_and_no_other_does(facts: list[Progres
         of_cut = tally.of_cut(upload_id)
         mine = progress.cut == upload_id
         assert (of_cut.sent, of_cut.staged, of_cut.posted) == tuple(
-            tally.number(name) if mine else 0 for name in (Name.SENT, Name.STAGED, Name.POSTED)
+            tally.number(name) if mine else 0
+            for name in (CounterName.SENT, CounterName.STAGED, CounterName.POSTED)
         )
         assert of_cut.failed == (sum(number for _, number in tally.lost) if mine else 0)
     elsewhere = {place.scope for place, name in counted if name.startswith("cut:")}
@@ -220,7 +234,7 @@ def test_a_failed_send_that_is_made_again_is_lost_no_more() -> None:
     assert Tally(_of_program(first)).lost == (("inbox_full", 1),)
     both = first.merged(Progress(attempts={"prf_2": again}))
     assert Tally(_of_program(both)).lost == ()
-    assert _of_program(both)[Name.SENT] == 1
+    assert _of_program(both)[CounterName.SENT] == 1
     assert stage_of(both).value == "staged"
 
 
@@ -257,7 +271,13 @@ def test_facts_count_for_the_campaign_and_channels_of_the_first_of_them() -> Non
 
 @pytest.mark.parametrize(
     ("seconds", "bucket"),
-    [(0, 0), (BUCKETS[0], 0), (BUCKETS[0] + 1, 1), (BUCKETS[-1], 5), (BUCKETS[-1] + 1, 6)],
+    [
+        (0, 0),
+        (TIME_BUCKETS[0], 0),
+        (TIME_BUCKETS[0] + 1, 1),
+        (TIME_BUCKETS[-1], 5),
+        (TIME_BUCKETS[-1] + 1, 6),
+    ],
 )
 def test_a_time_is_counted_in_the_class_whose_bound_it_does_not_pass(
     seconds: int, bucket: int
@@ -277,7 +297,7 @@ def test_active_members_of_any_period_are_exactly_those_who_sent_within_it(
 ) -> None:
     counters: dict[date, Counter[str]] = {}
     for days in members:
-        for (place, name), number in gaps_of(days).items():
+        for (place, name), number in activity_gaps(days).items():
             assert place.day
             counters.setdefault(place.day, Counter())[name] += number
     last = first + timedelta(days=length - 1)
@@ -348,7 +368,7 @@ def test_videos_are_on_the_worklist_after_a_day_for_a_week_and_failures_for_two(
     def codes(days: int) -> list[str]:
         day = (TODAY - timedelta(days=days)).isoformat()
         numbers = {f"waiting:{day}": 2, f"failed:{day}:spam_risk": 1, "expires_at": 1}
-        return [each.code for each in of_activity("act_1", "Share", numbers, TODAY)]
+        return [each.code for each in activity_worklist_items("act_1", "Share", numbers, TODAY)]
 
     assert codes(0) == codes(1) == ["sends_failed"]
     assert codes(2) == codes(WAITING_DAYS) == ["sends_failed", "not_posted"]
@@ -359,13 +379,13 @@ def test_videos_are_on_the_worklist_after_a_day_for_a_week_and_failures_for_two(
 def test_a_repaired_failure_leaves_the_worklist() -> None:
     day = (TODAY - timedelta(days=3)).isoformat()
     numbers = {f"waiting:{day}": 0, f"failed:{day}:spam_risk": -1}
-    assert list(of_activity("act_1", "Share", numbers, TODAY)) == []
+    assert list(activity_worklist_items("act_1", "Share", numbers, TODAY)) == []
 
 
 # Cells
 
 
-@pytest.mark.parametrize("sign", STARTS_A_FORMULA)
+@pytest.mark.parametrize("sign", FORMULA_STARTS)
 @pytest.mark.parametrize(
     "before", ["", " ", "\u00a0 ", "\ufeff", "\u3000", "\u2060\u200e", "\x0b", '\u2028"', "\u00ad"]
 )

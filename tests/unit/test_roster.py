@@ -15,7 +15,7 @@ from chalicelib.foundation.identity import MAX_EMAIL_LENGTH, Role
 from chalicelib.foundation.texts import clean_line
 from chalicelib.programs.members.roster import (
     MAX_PEOPLE,
-    MAX_ROSTER,
+    MAX_ROSTER_BYTES,
     Invitee,
     RosterUnreadable,
     RowError,
@@ -23,7 +23,7 @@ from chalicelib.programs.members.roster import (
     is_garbled,
     read_roster,
 )
-from chalicelib.programs.model import MAX_NAME
+from chalicelib.programs.model import MAX_NAME_LENGTH
 
 ANA, BEN = "ana@demo.example", "ben@demo.example"
 ANA_LEE, BEN_KIM = Invitee(ANA, "Ana Lee", Role.MEMBER), Invitee(BEN, "Ben Kim", Role.MEMBER)
@@ -122,7 +122,7 @@ def test_a_wrong_line_is_reported_and_the_others_are_read() -> None:
             ANA,
             ",Ben,member",
             "ben at demo.example",
-            f"{BEN},{'x' * (MAX_NAME + 1)},member",
+            f"{BEN},{'x' * (MAX_NAME_LENGTH + 1)},member",
             f"{BEN},Ben,boss",
             f"{ANA.upper()},Ana again,manager",
             f"{'x' * MAX_EMAIL_LENGTH}@demo.example",
@@ -521,7 +521,7 @@ def test_names_are_cleaned_like_all_texts() -> None:
     ],
 )
 def test_no_file_of_the_largest_size_takes_long(filler: str) -> None:
-    text = (filler * (MAX_ROSTER // len(filler)))[:MAX_ROSTER]
+    text = (filler * (MAX_ROSTER_BYTES // len(filler)))[:MAX_ROSTER_BYTES]
     began = time.process_time()
     for each in (text, "email,name\n" + text, f"{ANA}\n{text}<"):
         with contextlib.suppress(RosterUnreadable):

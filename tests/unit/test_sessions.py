@@ -27,23 +27,28 @@ from chalicelib.sessions.devices import DeviceTokens
 from chalicelib.sessions.model import (
     CHALLENGE_LIFETIME,
     DEVICE_LIFETIME,
-    MAX_CHALLENGE,
+    MAX_CHALLENGE_LENGTH,
     PASSWORD_MIN_LENGTH,
     REFRESH_LIFETIME,
     SIGN_IN_ACCOUNT,
     SIGN_IN_ADDRESS,
     SIGN_IN_DEVICE,
+    AttemptCounter,
     Client,
-    Counter,
     PoolChallenge,
-    Question,
     SignedIn,
-    Step,
-    network_of,
+    SignInQuestion,
+    SignInStep,
+    network_key,
     password_flaws,
 )
 from chalicelib.sessions.problems import SessionProblem
-from chalicelib.sessions.service import LEAST_SECONDS, Begun, SessionEnded, SessionService
+from chalicelib.sessions.service import (
+    MIN_ANSWER_SECONDS,
+    BegunSession,
+    SessionEnded,
+    SessionService,
+)
 from chalicelib.sessions.store import AttemptStore
 from chalicelib.sessions.user_pool import (
     CredentialsRefused,
@@ -71,14 +76,14 @@ class Numbers(AttemptStore):
     def __init__(self) -> None:
         self.counted: Tally[str] = Tally()
 
-    def count_attempt(self, counters: Sequence[Counter]) -> Counter | None:
+    def count_attempt(self, counters: Sequence[AttemptCounter]) -> AttemptCounter | None:
         for counter in counters:
             if self.counted[counter.key] >= counter.most:
                 return counter
         self.counted.update(counter.key for counter in counters)
         return None
 
-    def uncount(self, counters: Sequence[Counter]) -> None:
+    def uncount(self, counters: Sequence[AttemptCounter]) -> None:
         self.counted.subtract(counter.key for counter in counters)
 
 
@@ -100,10 +105,10 @@ class Pool(SignInPool):
 
     def sign_in(self, email: str, password: str) -> SignedIn | PoolChallenge:
         if password == "first":
-            return PoolChallenge(Step.PASSWORD, ("ana's name", "pool's session"))
+            return PoolChallenge(SignInStep.PASSWORD, ("ana's name", "pool's session"))
         session = self._sign_in(email, password == PASSWORD)
         return (
-            PoolChallenge(Step.CODE, ("ana's name", "pool's session"))
+            PoolChallenge(SignInStep.CODE, ("ana's name", "pool's session"))
             if self.confirmed
             else session
         )
@@ -164,9 +169,9 @@ class Sessions:
     def _pause(self, seconds: float) -> None:
         self.paused += seconds
 
-    def question(self, step: Step, password: str = PASSWORD) -> Question:
+    def question(self, step: SignInStep, password: str = PASSWORD) -> SignInQuestion:
         asked = self.service.sign_in(HERE, ANA, password)
-        assert isinstance(asked, Question)
+        assert isinstance(asked, SignInQuestion)
         assert asked.step is step
         return asked
 
@@ -186,8 +191,8 @@ def in_all(sessions: Sessions) -> int:
 
 
 def test_only_what_the_pool_refuses_stays_counted(sessions: Sessions) -> None:
-    assert isinstance(sessions.service.sign_in(HERE, ANA, PASSWORD), Begun)
-    sessions.question(Step.PASSWORD, "first")
+    assert isinstance(sessions.service.sign_in(HERE, ANA, PASSWORD), BegunSession)
+    sessions.question(SignInStep.PASSWORD, "first")
     for fault in (PoolUnavailable(), UnknownStep(), WeakPassword(), RuntimeError()):
         sessions.pool.fault = fault
         with pytest.raises((Problem, RuntimeError)):
@@ -202,11 +207,11 @@ def test_a_refusal_takes_as_long_for_whomever(sessions: Sessions) -> None:
     for email in (ANA, BEN, "no address"):
         before = sessions.paused
         sessions.refused(email)
-        assert sessions.paused - before == pytest.approx(LEAST_SECONDS)
+        assert sessions.paused - before == pytest.approx(MIN_ANSWER_SECONDS)
     before = sessions.paused
     for email in (ANA, BEN, "no address"):
         sessions.service.mail_code(HERE, email)
-    assert sessions.paused - before == pytest.approx(3 * LEAST_SECONDS)
+    assert sessions.paused - before == pytest.approx(3 * MIN_ANSWER_SECONDS)
 
 
 def test_an_attempt_is_counted_before_it_is_made(sessions: Sessions) -> None:
@@ -253,7 +258,7 @@ def test_an_address_that_is_full_uses_up_no_account(sessions: Sessions) -> None:
 
 def test_a_known_device_is_counted_apart_and_has_a_limit_too(sessions: Sessions) -> None:
     begun = sessions.service.sign_in(HERE, ANA, PASSWORD)
-    assert isinstance(begun, Begun)
+    assert isinstance(begun, BegunSession)
     known = replace(HERE, device_token=begun.device_token)
     while sessions.refused() is not SessionProblem.TOO_MANY_ATTEMPTS:
         pass
@@ -307,7 +312,7 @@ def code_of(raised: pytest.ExceptionInfo[Problem]) -> Code:
 
 def test_a_code_is_asked_for_where_an_authenticator_is_set_up(sessions: Sessions) -> None:
     sessions.pool.confirmed = True
-    asked = sessions.question(Step.CODE)
+    asked = sessions.question(SignInStep.CODE)
     with pytest.raises(Problem) as raised:
         sessions.service.give_code(HERE, ANA, "000000", asked.challenge)
     assert code_of(raised) is SessionProblem.CODE_REFUSED
@@ -322,9 +327,11 @@ def test_a_challenge_is_good_for_its_account_and_step_for_a_quarter_of_an_hour(
 ) -> None:
     """So guesses are counted for the account that they are made on, whatever address they name."""
     sessions.pool.confirmed = True
-    challenge = sessions.question(Step.CODE).challenge
-    first = sessions.question(Step.PASSWORD, "first").challenge
-    foreign = Challenges(lambda: "another", sessions.clock).make(Step.CODE, ANA, "ana's name", "x")
+    challenge = sessions.question(SignInStep.CODE).challenge
+    first = sessions.question(SignInStep.PASSWORD, "first").challenge
+    foreign = Challenges(lambda: "another", sessions.clock).make(
+        SignInStep.CODE, ANA, "ana's name", "x"
+    )
     service = sessions.service
     for email, answer in ((BEN, challenge), (ANA, first), (ANA, foreign), (ANA, ""), (ANA, "é")):
         with pytest.raises(Problem) as raised:
@@ -341,7 +348,7 @@ def test_a_challenge_is_good_for_its_account_and_step_for_a_quarter_of_an_hour(
 
 def test_guesses_of_codes_are_limited_for_their_account(sessions: Sessions) -> None:
     sessions.pool.confirmed = True
-    challenge = sessions.question(Step.CODE).challenge
+    challenge = sessions.question(SignInStep.CODE).challenge
     for number in range(SIGN_IN_ACCOUNT.attempts + 1):
         with pytest.raises(Problem) as raised:
             sessions.service.give_code(Client(f"198.51.100.{number}"), ANA, "000000", challenge)
@@ -353,17 +360,17 @@ def test_a_challenge_brings_back_what_it_held_and_none_that_was_changed_does(
     held: list[str], changed: int
 ) -> None:
     challenges = Challenges(lambda: "key", StoppedClock())
-    made = challenges.make(Step.SETUP, ANA, *held)
-    assert challenges.read(Step.SETUP, ANA, made) == held
+    made = challenges.make(SignInStep.SETUP, ANA, *held)
+    assert challenges.read(SignInStep.SETUP, ANA, made) == held
     at = changed % (len(made) - 1)  # the last letter may hold bits that count for nothing
     other = made[:at] + ("A" if made[at] != "A" else "B") + made[at + 1 :]
-    assert challenges.read(Step.SETUP, ANA, other) is None
+    assert challenges.read(SignInStep.SETUP, ANA, other) is None
 
 
 def test_two_of_the_pools_longest_tokens_fit_into_a_challenge() -> None:
     token = base64.urlsafe_b64encode(random.Random(1).randbytes(2048)).decode()  # 2,732 letters
     challenges = Challenges(lambda: "key", StoppedClock())
-    assert len(challenges.make(Step.SETUP, ANA, token, token)) <= MAX_CHALLENGE
+    assert len(challenges.make(SignInStep.SETUP, ANA, token, token)) <= MAX_CHALLENGE_LENGTH
 
 
 def test_a_manager_without_an_authenticator_gets_no_session_before_setting_one_up(
@@ -377,8 +384,8 @@ def test_a_manager_without_an_authenticator_gets_no_session_before_setting_one_u
 
     service = sessions.with_managers(managers)
     asked = service.sign_in(HERE, ANA, PASSWORD)
-    assert isinstance(asked, Question)
-    assert (asked.step, asked.secret) == (Step.SETUP, "SECRET")
+    assert isinstance(asked, SignInQuestion)
+    assert (asked.step, asked.secret) == (SignInStep.SETUP, "SECRET")
     assert (
         asked.uri == "otpauth://totp/Greenroom%3Aana%40demo.example?secret=SECRET&issuer=Greenroom"
     )
@@ -393,24 +400,24 @@ def test_a_manager_without_an_authenticator_gets_no_session_before_setting_one_u
     assert service.set_up(HERE, ANA, CODE, asked.challenge, "").session == SESSION
     assert service.renew("refresh-token") == SESSION
     asked = service.sign_in(HERE, ANA, PASSWORD)
-    assert isinstance(asked, Question)
-    assert asked.step is Step.CODE
+    assert isinstance(asked, SignInQuestion)
+    assert asked.step is SignInStep.CODE
 
 
 def test_where_managers_need_an_authenticator_members_do_not(sessions: Sessions) -> None:
     service = sessions.with_managers(lambda *_: False)
-    assert isinstance(service.sign_in(HERE, ANA, PASSWORD), Begun)
+    assert isinstance(service.sign_in(HERE, ANA, PASSWORD), BegunSession)
     assert service.renew("refresh-token") == SESSION
 
 
 def test_a_manager_who_chooses_a_first_password_sets_up_an_authenticator_next(
     sessions: Sessions,
 ) -> None:
-    first = sessions.question(Step.PASSWORD, "first").challenge
+    first = sessions.question(SignInStep.PASSWORD, "first").challenge
     service = sessions.with_managers(lambda *_: True)
     asked = service.choose_password(HERE, ANA, PASSWORD, first)
-    assert isinstance(asked, Question)
-    assert asked.step is Step.SETUP
+    assert isinstance(asked, SignInQuestion)
+    assert asked.step is SignInStep.SETUP
 
 
 def test_anybody_may_set_up_one_authenticator_from_a_session(sessions: Sessions) -> None:
@@ -482,7 +489,7 @@ def test_the_pool_has_the_rules_that_are_told() -> None:
 def test_a_subscriber_is_one_address_or_one_block_of_the_newer_kind(
     address: str, network: str
 ) -> None:
-    assert network_of(address) == network
+    assert network_key(address) == network
 
 
 @pytest.mark.parametrize(
@@ -562,12 +569,14 @@ def test_the_cookie_is_the_routes_of_sessions_alone(
 
 
 def test_objects_with_a_secret_hide_it_in_their_repr() -> None:
-    asked = Question(Step.SETUP, "challenge", "secret-code", "otpauth://totp/secret-code")
+    asked = SignInQuestion(
+        SignInStep.SETUP, "challenge", "secret-code", "otpauth://totp/secret-code"
+    )
     for thing in (
         SESSION,
-        Begun(SESSION, "device-token"),
+        BegunSession(SESSION, "device-token"),
         asked,
-        PoolChallenge(Step.CODE, ("held",)),
+        PoolChallenge(SignInStep.CODE, ("held",)),
     ):
         shown = repr(thing)
         secret = (
@@ -660,7 +669,7 @@ def test_the_pool_is_answered_by_its_own_name_for_the_person(cognito: Any) -> No
         assert isinstance(first, PoolChallenge)
         second = pool.choose_password(PASSWORD, first.held)
         assert isinstance(second, PoolChallenge)
-        assert (first.step, second.step) == (Step.PASSWORD, Step.CODE)
+        assert (first.step, second.step) == (SignInStep.PASSWORD, SignInStep.CODE)
         with pytest.raises(CredentialsRefused):
             pool.give_code(CODE, second.held)
 
@@ -672,7 +681,7 @@ def test_a_pool_that_tells_no_name_of_its_own_is_answered_by_the_one_it_was_aske
         for name in ("NEW_PASSWORD_REQUIRED", "SOFTWARE_TOKEN_MFA"):
             stub.add_response("admin_initiate_auth", {"ChallengeName": name, "Session": "s" * 20})
         pool = SignInPool(cognito, "eu-west-1_pool", "client")
-        for step in (Step.PASSWORD, Step.CODE):
+        for step in (SignInStep.PASSWORD, SignInStep.CODE):
             assert pool.sign_in(ANA, PASSWORD) == PoolChallenge(step, (ANA, "s" * 20))
 
 

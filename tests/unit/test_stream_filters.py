@@ -11,7 +11,7 @@ from chalicelib.activities import events as activities
 from chalicelib.activities.model import ActivityState
 from chalicelib.foundation.events import Change, EventsOf
 from chalicelib.performances import events as performances
-from chalicelib.performances.model import NEXT, State
+from chalicelib.performances.model import NEXT_STATES, State
 from chalicelib.points import events as points
 from chalicelib.programs import events as programs
 from chalicelib.programs.model import MemberStatus
@@ -71,7 +71,7 @@ def of_performances() -> Changes:
         "activity_id": "act_1",
     }
     yield {}, {**item, "state": "queued"}
-    for was, following in NEXT.items():
+    for was, following in NEXT_STATES.items():
         for becomes in following:
             yield {**item, "state": was}, {**item, "state": becomes}
     for state in State:

@@ -180,7 +180,7 @@ def test_of_what_is_for_later_it_is_known_whether_anything_was_begun(
 def test_errors_only_the_owner_can_fix_differ_from_members_errors(code: str, owners: bool) -> None:
     error = error_from_code(code, http_status=400)
     assert isinstance(error, TikTokRefused)
-    assert error.is_for_the_owner is owners
+    assert error.needs_owner is owners
 
 
 def test_causes_are_stored_and_shown_by_these_names() -> None:

@@ -6,23 +6,23 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.foundation.identity import Role, TikTokState
-from chalicelib.programs.model import Holder, Member, MemberStatus
+from chalicelib.programs.model import Member, MembershipHolder, MemberStatus
 from chalicelib.tiktok.model import (
+    CONSENT_LIFETIME,
     CONSENT_WINDOW,
     CONSENTS_PER_WINDOW,
     INBOX_PLACES,
     LAPSE_AHEAD,
     PLACE_LIFETIME,
     REFRESH_AHEAD,
-    REFRESH_LOCK,
-    REMOVAL_REMEMBERED,
-    STATE_LIFETIME,
+    REFRESH_LOCK_DURATION,
+    REMOVAL_RETENTION,
     Account,
     ConsentWindow,
     InboxPlace,
     Tokens,
 )
-from chalicelib.tiktok.webhooks import MAX_CLOCK_SKEW, OLDEST
+from chalicelib.tiktok.webhooks import MAX_AGE, MAX_CLOCK_SKEW
 from tests.clock import NOON
 
 MOMENT = timedelta(microseconds=1)
@@ -52,15 +52,15 @@ MEMBER = Member(
 
 
 def test_the_numbers_are_those_that_are_promised() -> None:
-    assert timedelta(minutes=10) == STATE_LIFETIME == REFRESH_AHEAD
+    assert timedelta(minutes=10) == CONSENT_LIFETIME == REFRESH_AHEAD
     assert timedelta(days=14) == LAPSE_AHEAD
-    assert timedelta(seconds=90) == REFRESH_LOCK
+    assert timedelta(seconds=90) == REFRESH_LOCK_DURATION
     assert (5, timedelta(hours=24)) == (INBOX_PLACES, PLACE_LIFETIME)
     assert (20, timedelta(hours=1)) == (CONSENTS_PER_WINDOW, CONSENT_WINDOW)
 
 
 def test_a_removal_is_remembered_for_longer_than_it_may_be_signed() -> None:
-    assert REMOVAL_REMEMBERED > OLDEST + MAX_CLOCK_SKEW
+    assert REMOVAL_RETENTION > MAX_AGE + MAX_CLOCK_SKEW
 
 
 def test_a_place_is_taken_for_a_day_and_not_a_moment_longer() -> None:
@@ -123,4 +123,4 @@ def test_a_window_of_consents_ends_on_the_next_full_hour(now: datetime, ends_at:
 def test_a_membership_is_held_by_the_person_who_took_up_its_invitation(
     member: Member | None, holds: bool
 ) -> None:
-    assert Holder("subject-a", NOON).holds(member) is holds
+    assert MembershipHolder("subject-a", NOON).holds(member) is holds

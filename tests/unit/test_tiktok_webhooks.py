@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from chalicelib.tiktok.errors import Cause, Reconnect, TikTokRefused, TryLater
 from chalicelib.tiktok.webhooks import (
+    MAX_AGE,
     MAX_CLOCK_SKEW,
-    OLDEST,
     EventKind,
-    Malformed,
+    MalformedEvent,
     SignatureRefused,
     TikTokWebhookEvent,
-    parse,
-    verify,
+    parse_event,
+    verify_signature,
 )
 
 SECRET = "client-secret"
@@ -51,12 +51,12 @@ S = digest(T)
     ],
 )
 def test_a_webhook_signed_by_tiktok_is_accepted(header: str) -> None:
-    verify(header, BODY, SECRET, NOW)
+    verify_signature(header, BODY, SECRET, NOW)
 
 
-@pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=72), OLDEST, -MAX_CLOCK_SKEW])
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=72), MAX_AGE, -MAX_CLOCK_SKEW])
 def test_retries_and_a_clock_ahead_are_accepted(age: timedelta) -> None:
-    verify(signature(NOW - age), BODY, SECRET, NOW)
+    verify_signature(signature(NOW - age), BODY, SECRET, NOW)
 
 
 @pytest.mark.parametrize(
@@ -83,36 +83,36 @@ def test_retries_and_a_clock_ahead_are_accepted(age: timedelta) -> None:
         (f"t={int(T) + 1},s={S}", "signature is wrong"),
         (signature(secret="another"), "signature is wrong"),
         (signature(body=BODY + b" "), "signature is wrong"),
-        (signature(NOW - OLDEST - timedelta(seconds=1)), "7 days ago"),
+        (signature(NOW - MAX_AGE - timedelta(seconds=1)), "7 days ago"),
         (signature(NOW + MAX_CLOCK_SKEW + timedelta(seconds=1)), "in the future"),
     ],
 )
 def test_everything_else_is_refused(header: str | None, why: str) -> None:
     with pytest.raises(SignatureRefused, match=why) as refused:
-        verify(header, BODY, SECRET, NOW)
+        verify_signature(header, BODY, SECRET, NOW)
     assert SECRET not in str(refused.value)
     assert S not in str(refused.value)
 
 
 def test_signatures_are_taken_for_a_week_and_an_hour_ahead() -> None:
-    assert timedelta(days=7) == OLDEST
+    assert timedelta(days=7) == MAX_AGE
     assert timedelta(hours=1) == MAX_CLOCK_SKEW
 
 
 def test_a_time_of_twelve_digits_is_a_time_and_far_ahead() -> None:
     with pytest.raises(SignatureRefused, match="in the future"):
-        verify(f"t={'9' * 12},s={digest('9' * 12)}", BODY, SECRET, NOW)
+        verify_signature(f"t={'9' * 12},s={digest('9' * 12)}", BODY, SECRET, NOW)
 
 
 def test_without_a_secret_nothing_is_accepted() -> None:
     with pytest.raises(SignatureRefused, match="no client secret"):
-        verify(signature(secret=""), BODY, "", NOW)
+        verify_signature(signature(secret=""), BODY, "", NOW)
 
 
 @given(st.text(), st.binary())
 def test_verifying_never_breaks(header: str, body: bytes) -> None:
     with pytest.raises(SignatureRefused):
-        verify(header, body, SECRET, NOW)
+        verify_signature(header, body, SECRET, NOW)
 
 
 def told(event: str, content: object, /, **changes: Any) -> bytes:
@@ -127,7 +127,7 @@ def told(event: str, content: object, /, **changes: Any) -> bytes:
     return json.dumps({name: value for name, value in body.items() if value is not ...}).encode()
 
 
-SHARE = {"publish_id": "v_inbox_file~v2.1", "publish_type": "INBOX_SHARE"}
+MAX_PER_PROGRAM = {"publish_id": "v_inbox_file~v2.1", "publish_type": "INBOX_SHARE"}
 POST_ID = 7_412_345_678_901_234_567
 
 
@@ -136,23 +136,23 @@ POST_ID = 7_412_345_678_901_234_567
     [
         ("authorization.removed", {"reason": 1}, EventKind.AUTHORIZATION_REMOVED, {"reason": "1"}),
         ("authorization.removed", {"reason": 0}, EventKind.AUTHORIZATION_REMOVED, {"reason": "0"}),
-        ("post.publish.inbox_delivered", SHARE, EventKind.INBOX_DELIVERED, {}),
-        ("post.publish.complete", SHARE, EventKind.POST_COMPLETE, {}),
+        ("post.publish.inbox_delivered", MAX_PER_PROGRAM, EventKind.INBOX_DELIVERED, {}),
+        ("post.publish.complete", MAX_PER_PROGRAM, EventKind.POST_COMPLETE, {}),
         (
             "post.publish.failed",
-            {**SHARE, "reason": "internal"},
+            {**MAX_PER_PROGRAM, "reason": "internal"},
             EventKind.POST_FAILED,
             {"reason": "internal"},
         ),
         (
             "post.publish.publicly_available",
-            {**SHARE, "post_id": POST_ID},
+            {**MAX_PER_PROGRAM, "post_id": POST_ID},
             EventKind.POST_PUBLIC,
             {"post_id": str(POST_ID)},
         ),
         (
             "post.publish.no_longer_publicaly_available",
-            {**SHARE, "post_id": str(POST_ID)},
+            {**MAX_PER_PROGRAM, "post_id": str(POST_ID)},
             EventKind.POST_NOT_PUBLIC,
             {"post_id": str(POST_ID)},
         ),
@@ -164,8 +164,10 @@ def test_every_documented_event_is_understood(
     publish_id = content.get("publish_id")
     assert publish_id is None or isinstance(publish_id, str)
     expected = TikTokWebhookEvent(kind, event, "key", "-000open", NOW, publish_id, **more)
-    assert parse(told(event, content)) == expected
-    assert parse(told(event, "", content=content)) == expected  # an object is as good as a string
+    assert parse_event(told(event, content)) == expected
+    assert (
+        parse_event(told(event, "", content=content)) == expected
+    )  # an object is as good as a string
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,9 @@ def test_every_documented_event_is_understood(
 def test_a_failed_post_says_what_it_means(
     reason: str, kind: type[Exception], cause: Cause | None
 ) -> None:
-    failure = parse(told("post.publish.failed", {**SHARE, "reason": reason})).failure
+    failure = parse_event(
+        told("post.publish.failed", {**MAX_PER_PROGRAM, "reason": reason})
+    ).failure
     assert type(failure) is kind
     assert getattr(failure, "cause", None) == cause
 
@@ -202,27 +206,34 @@ def test_a_failed_post_says_what_it_means(
     ],
 )
 def test_ids_are_read_up_to_their_longest(field: str, value: object, told_as: str | None) -> None:
-    event = parse(told("post.publish.complete", {**SHARE, field: value}))
+    event = parse_event(told("post.publish.complete", {**MAX_PER_PROGRAM, field: value}))
     assert getattr(event, field) == told_as
 
 
 def test_an_event_without_its_client_key_is_read() -> None:
-    assert parse(told("post.publish.complete", SHARE, client_key=...)).client_key == ""
+    assert (
+        parse_event(told("post.publish.complete", MAX_PER_PROGRAM, client_key=...)).client_key == ""
+    )
 
 
 def test_a_removal_needs_no_publish_id_and_no_reason() -> None:
-    event = parse(told("authorization.removed", {}))
+    event = parse_event(told("authorization.removed", {}))
     assert (event.publish_id, event.reason, event.post_id) == (None, None, None)
     assert event.failure is None
 
 
 def test_the_longest_name_of_an_event_is_read() -> None:
-    event = parse(told("x" * 100, SHARE))
+    event = parse_event(told("x" * 100, MAX_PER_PROGRAM))
     assert event == TikTokWebhookEvent(EventKind.UNKNOWN, "x" * 100, "", "", None)
 
 
 def test_other_events_have_no_failure() -> None:
-    assert parse(told("post.publish.complete", {**SHARE, "reason": "internal"})).failure is None
+    assert (
+        parse_event(
+            told("post.publish.complete", {**MAX_PER_PROGRAM, "reason": "internal"})
+        ).failure
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -234,7 +245,7 @@ def test_other_events_have_no_failure() -> None:
     ],
 )
 def test_an_unknown_event_is_never_malformed(body: bytes) -> None:
-    event = parse(body)
+    event = parse_event(body)
     assert event.kind is EventKind.UNKNOWN
     assert event.name == json.loads(body)["event"]
 
@@ -251,21 +262,21 @@ def test_an_unknown_event_is_never_malformed(body: bytes) -> None:
         b"[" * 50_000,
         b'{"create_time":' + b"9" * 5000 + b"}",
         b"{}",
-        told("", SHARE),
-        told("post publish\ncomplete", SHARE),
-        told("x" * 101, SHARE),
-        told("post.publish.complete", SHARE, event=7),
-        told("post.publish.complete", SHARE, user_openid=...),
-        told("post.publish.complete", SHARE, user_openid=""),
-        told("post.publish.complete", SHARE, user_openid="a b"),
-        told("post.publish.complete", SHARE, user_openid={"$ne": ""}),
-        told("post.publish.complete", SHARE, create_time=...),
-        told("post.publish.complete", SHARE, create_time="1763812800"),
-        told("post.publish.complete", SHARE, create_time=1.5),
-        told("post.publish.complete", SHARE, create_time=True),
-        told("post.publish.complete", SHARE, create_time=10**15),
-        told("post.publish.complete", SHARE, content=...),
-        told("post.publish.complete", SHARE, content=7),
+        told("", MAX_PER_PROGRAM),
+        told("post publish\ncomplete", MAX_PER_PROGRAM),
+        told("x" * 101, MAX_PER_PROGRAM),
+        told("post.publish.complete", MAX_PER_PROGRAM, event=7),
+        told("post.publish.complete", MAX_PER_PROGRAM, user_openid=...),
+        told("post.publish.complete", MAX_PER_PROGRAM, user_openid=""),
+        told("post.publish.complete", MAX_PER_PROGRAM, user_openid="a b"),
+        told("post.publish.complete", MAX_PER_PROGRAM, user_openid={"$ne": ""}),
+        told("post.publish.complete", MAX_PER_PROGRAM, create_time=...),
+        told("post.publish.complete", MAX_PER_PROGRAM, create_time="1763812800"),
+        told("post.publish.complete", MAX_PER_PROGRAM, create_time=1.5),
+        told("post.publish.complete", MAX_PER_PROGRAM, create_time=True),
+        told("post.publish.complete", MAX_PER_PROGRAM, create_time=10**15),
+        told("post.publish.complete", MAX_PER_PROGRAM, content=...),
+        told("post.publish.complete", MAX_PER_PROGRAM, content=7),
         told("post.publish.complete", "<<not JSON>>"),
         told("post.publish.complete", "[]"),
         told("post.publish.complete", {}),
@@ -273,12 +284,12 @@ def test_an_unknown_event_is_never_malformed(body: bytes) -> None:
         told("post.publish.complete", {"publish_id": "../../x y"}),
         told("post.publish.complete", {"publish_id": ["a"]}),
         told("post.publish.complete", {"publish_id": True}),
-        told("post.publish.publicly_available", {**SHARE, "post_id": 1.5}),
+        told("post.publish.publicly_available", {**MAX_PER_PROGRAM, "post_id": 1.5}),
     ],
 )
 def test_a_body_that_is_no_event_is_malformed(body: bytes) -> None:
-    with pytest.raises(Malformed):
-        parse(body)
+    with pytest.raises(MalformedEvent):
+        parse_event(body)
 
 
 JSON = st.recursive(
@@ -296,7 +307,7 @@ JSON = st.recursive(
 )
 def test_reading_never_breaks(body: dict[str, object]) -> None:
     try:
-        event = parse(json.dumps(body).encode())
-    except Malformed:
+        event = parse_event(json.dumps(body).encode())
+    except MalformedEvent:
         return
     assert isinstance(event, TikTokWebhookEvent)

@@ -14,8 +14,8 @@ from chalicelib.videos.model import (
     Upload,
     UploadStatus,
     VideoFacts,
+    broken_rules,
     facts_from,
-    judge,
     parse_incoming_key,
     problems_from,
 )
@@ -49,18 +49,18 @@ def test_once_a_file_arrived_the_clock_changes_nothing(state: UploadStatus) -> N
 
 def test_an_incoming_key_leads_back_to_its_upload_and_a_video_key_does_not() -> None:
     assert parse_incoming_key(UPLOAD.incoming_key) == ("prg_1", "upl_1")
-    assert parse_incoming_key(UPLOAD.key_for('"etag"')) is None
+    assert parse_incoming_key(UPLOAD.video_key_for('"etag"')) is None
 
 
 def test_other_bytes_of_an_upload_have_another_place_and_so_have_those_of_another_upload() -> None:
     others = (replace(UPLOAD, upload_id="upl_2"), replace(UPLOAD, program_id="prg_2"))
     places = {
-        UPLOAD.key_for('"a"'),
-        UPLOAD.key_for('"b"'),
-        *(each.key_for('"a"') for each in others),
+        UPLOAD.video_key_for('"a"'),
+        UPLOAD.video_key_for('"b"'),
+        *(each.video_key_for('"a"') for each in others),
     }
     assert len(places) == 4
-    assert UPLOAD.key_for('"a"') == UPLOAD.key_for("a")
+    assert UPLOAD.video_key_for('"a"') == UPLOAD.video_key_for("a")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_facts_and_problems_are_read_as_they_were_kept() -> None:
     facts = VideoFacts(size_bytes=10, container="mkv", has_video=True, frame_rate=12.5)
     kept = {name: getattr(facts, name) for name in VideoFacts.__slots__}
     assert facts_from(kept) == facts
-    problems = judge(facts)
+    problems = broken_rules(facts)
     assert len(problems) > 1
     assert problems_from([each.to_dict() for each in problems]) == problems
     assert facts_from(None) is None

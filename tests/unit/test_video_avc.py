@@ -27,17 +27,17 @@ def test_a_stream_without_references_is_as_long_as_before(name: str) -> None:
     track = track_of(name)
     place = track.configuration_at
     assert clip(name)[place : place + len(track.configuration)] == track.configuration
-    made = avc.without_references(track.configuration)
+    made = avc.with_single_reference(track.configuration)
     assert made is not None
     assert made != track.configuration
     assert len(made) == len(track.configuration)
-    assert avc.without_references(made) == made
+    assert avc.with_single_reference(made) == made
 
 
 def test_other_codecs_are_left_as_they_are() -> None:
-    assert avc.without_references(track_of("uhd_phone.mp4").configuration) is None
-    assert avc.without_references(b"") is None
-    assert avc.length_width(b"") == 4
+    assert avc.with_single_reference(track_of("uhd_phone.mp4").configuration) is None
+    assert avc.with_single_reference(b"") is None
+    assert avc.nal_length_bytes(b"") == 4
 
 
 @pytest.mark.parametrize(("kind", "alone"), [(0x65, True), (0x41, False), (0x01, False)])
@@ -53,8 +53,8 @@ CONFIGURATION = track_of("open_groups.mp4").configuration
 
 @given(st.binary(max_size=200))
 def test_nothing_that_may_be_read_raises(content: bytes) -> None:
-    avc.without_references(content)
-    avc.is_idr(content, avc.length_width(content))
+    avc.with_single_reference(content)
+    avc.is_idr(content, avc.nal_length_bytes(content))
 
 
 @given(st.data())
@@ -63,7 +63,7 @@ def test_nothing_that_was_changed_raises_or_grows(data: st.DataObject) -> None:
     for at in data.draw(st.lists(st.integers(0, len(made) - 1), max_size=4)):
         made[at] = data.draw(st.integers(0, 255))
     changed = bytes(made[: data.draw(st.integers(0, len(made)))])
-    written = avc.without_references(changed)
+    written = avc.with_single_reference(changed)
     assert written is None or len(written) == len(changed)
 
 

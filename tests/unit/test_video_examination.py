@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.videos.ffprobe_output import Packet
-from chalicelib.videos.model import Playback, VideoFacts, could_not_be_examined, judge
+from chalicelib.videos.model import Playback, VideoFacts, broken_rules, could_not_be_examined
 from chalicelib.videos.playback import choose_samples
 
 SAID = VideoFacts(
@@ -22,7 +22,7 @@ SEEN = Playback(frames=300, tried=72, decoded=72, seconds=10.0, lengths=(10.0,),
 
 
 def codes(playback: Playback, facts: VideoFacts = SAID) -> list[str]:
-    return [problem.code.value for problem in judge(facts, playback)]
+    return [problem.code.value for problem in broken_rules(facts, playback)]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_header_is_held_against_the_truth(playback: Playback, problems: list[s
 
 
 def test_a_damaged_video_says_where() -> None:
-    (problem,) = judge(SAID, replace(SEEN, damaged=True, damaged_at=3.2))
+    (problem,) = broken_rules(SAID, replace(SEEN, damaged=True, damaged_at=3.2))
     assert "damaged at 0:03.2" in problem.message
 
 

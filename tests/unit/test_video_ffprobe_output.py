@@ -9,7 +9,7 @@ from chalicelib.videos.ffprobe_output import (
     read_decoding,
     read_listing,
     seconds,
-    whole,
+    whole_number,
 )
 
 NUMBERS = st.one_of(
@@ -57,7 +57,7 @@ def test_no_output_makes_a_decoding_fail(output: bytes) -> None:
 
 @given(NUMBERS)
 def test_a_number_is_read_or_absent(text: str) -> None:
-    assert whole(text) is None or whole(text) == int(text)
+    assert whole_number(text) is None or whole_number(text) == int(text)
     assert seconds(text) is None or seconds(text) == float(text)
 
 
@@ -65,7 +65,7 @@ def test_an_absent_number_is_none() -> None:
     for absent in ("N/A", "", None, "nan", "inf", "1e10"):
         assert seconds(absent) is None
     for absent in ("N/A", "", None, "-1", "1.5", "²", "9" * 19):
-        assert whole(absent) is None
+        assert whole_number(absent) is None
 
 
 def test_a_track_without_a_size_is_listed_beside_the_others() -> None:

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.videos.model import IndexDefect, VideoFacts, VideoProblemCode, facts_from, judge
-from chalicelib.videos.mp4_boxes import INDEX_BYTES, MAX_TRACKS, is_excessive, read_index
+from chalicelib.videos.model import (
+    IndexDefect,
+    VideoFacts,
+    VideoProblemCode,
+    broken_rules,
+    facts_from,
+)
+from chalicelib.videos.mp4_boxes import INDEX_BYTES, MAX_TRACKS, has_too_many_boxes, read_index
 from tests.corpus import mp4
 from tests.corpus.fixtures import CLIPS, STBL, clip, many_tracks, with_table
 
@@ -113,7 +119,7 @@ def test_no_bytes_behind_a_brand_make_the_look_fail(rest: bytes) -> None:
 )
 def test_one_plain_reason_is_told(found: IndexDefect, code: VideoProblemCode, words: str) -> None:
     facts = VideoFacts(size_bytes=1000, container="mp4", index_defect=found)
-    (problem,) = judge(facts)
+    (problem,) = broken_rules(facts)
     assert (problem.code, problem.field, problem.actual) == (code, "index", found.value)
     assert words in problem.message
     kept = {name: getattr(facts, name) for name in VideoFacts.__slots__} | {
@@ -163,7 +169,7 @@ def box_of_segments(count: int) -> bytes:
 def test_more_boxes_that_keep_readers_busy_than_any_encoder_writes_are_noticed(
     content: bytes, excessive: bool
 ) -> None:
-    assert is_excessive(io.BytesIO(content), len(content)) is excessive
+    assert has_too_many_boxes(io.BytesIO(content), len(content)) is excessive
 
 
 MANY = b"\0\0\0\x20loci" * 2001
@@ -195,7 +201,7 @@ def wide_box(kind: bytes, body: bytes) -> bytes:
 )
 def test_boxes_count_only_where_readers_look_for_any(content: bytes, excessive: bool) -> None:
     content = mp4.box(b"ftyp", b"isom") + content
-    assert is_excessive(io.BytesIO(content), len(content)) is excessive
+    assert has_too_many_boxes(io.BytesIO(content), len(content)) is excessive
 
 
 def test_media_are_not_read_to_count_boxes() -> None:
@@ -209,5 +215,5 @@ def test_media_are_not_read_to_count_boxes() -> None:
 
     content = FRONT + mp4.box(b"free", bytes(10 * 2**20))
     file = Counted(content)
-    assert not is_excessive(file, len(content))
+    assert not has_too_many_boxes(file, len(content))
     assert file.total < len(FRONT) + 2**20

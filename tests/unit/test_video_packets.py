@@ -39,7 +39,7 @@ def test_of_packets_that_overlap_nothing_is_read(monkeypatch: pytest.MonkeyPatch
     def read(*_: object) -> bytes:
         raise AssertionError("read")
 
-    monkeypatch.setattr(packets_module, "_read", read)
+    monkeypatch.setattr(packets_module, "_read_packet", read)
     file = file_of(bytes(1000))
     check_packets(file, 1016, "h264", [Placed(1000, 16)] * 3, 1016)
 
@@ -106,7 +106,7 @@ def test_more_tracks_than_anybody_writes_are_noticed() -> None:
 def test_more_places_to_seek_to_than_readers_get_through_are_noticed(
     content: bytes, excessive: bool
 ) -> None:
-    assert webm.is_excessive(io.BytesIO(content), len(content)) is excessive
+    assert webm.has_too_many_elements(io.BytesIO(content), len(content)) is excessive
 
 
 def test_names_of_codecs_are_found_by_the_type_of_their_track() -> None:

@@ -12,18 +12,18 @@ from chalicelib.videos.playback import (
     MAX_UNDECODED_FRAMES,
     DecodedSamples,
     TimeRange,
-    choose_few,
-    choose_keys,
+    choose_key_frames,
     choose_samples,
+    choose_short_samples,
     count_sizes,
     extend_last_frame,
     hide_packets_outside_edits,
     judge_samples,
     main_picture,
-    nominal_rate_of,
-    picture_count,
+    most_common_size,
+    nominal_frame_rate,
+    pictures_within_memory,
     presented_span,
-    usual_size,
 )
 
 
@@ -67,13 +67,13 @@ def test_the_larger_pictures_are_the_fewer_are_decoded_at_a_time(
     width: int, height: int, pixel_format: str, count: int
 ) -> None:
     video = Stream(pixels=width * height, pixel_format=pixel_format)
-    assert picture_count(video, 80 * 1024 * 1024) == count
+    assert pictures_within_memory(video, 80 * 1024 * 1024) == count
 
 
 def test_few_pictures_are_decoded_after_key_frames_all_over_a_file() -> None:
-    found = choose_few(listed(90), (), 2)
+    found = choose_short_samples(listed(90), (), 2)
     assert found == [range(2), range(30, 32), range(60, 62)]
-    found = choose_few(listed(7200, every=1), (), 3)
+    found = choose_short_samples(listed(7200, every=1), (), 3)
     assert len(found) <= 62
     assert found[-1] == range(7199, 7200)
     assert all(len(window) == 1 for window in found)
@@ -81,14 +81,14 @@ def test_few_pictures_are_decoded_after_key_frames_all_over_a_file() -> None:
 
 def test_the_key_frame_before_a_suspect_is_decoded_however_many_there_are() -> None:
     packets = listed(3600, every=10)
-    assert any(window.start == 70 for window in choose_few(packets, (77,), 2))
-    assert not any(window.start == 70 for window in choose_few(packets, (), 2))
+    assert any(window.start == 70 for window in choose_short_samples(packets, (77,), 2))
+    assert not any(window.start == 70 for window in choose_short_samples(packets, (), 2))
 
 
 def test_pictures_that_come_before_their_key_frame_are_not_decoded_after_it() -> None:
     packets = listed(60)
     packets[31].time = 2.9
-    assert choose_few(packets, (), 2) == [range(2), range(30, 31)]
+    assert choose_short_samples(packets, (), 2) == [range(2), range(30, 31)]
 
 
 # The last picture.
@@ -297,8 +297,8 @@ def test_an_edit_longer_than_its_media_promises_more_than_is_shown(
 def test_the_nominal_rate_is_that_of_the_fastest_quarter() -> None:
     for fast, rate in ((27, 60), (26, 5)):
         times = [n / 60 for n in range(fast)] + [1 + n / 5 for n in range(75)]
-        assert nominal_rate_of(times) == pytest.approx(rate, abs=0.1)
-    assert nominal_rate_of([1.0]) is None
+        assert nominal_frame_rate(times) == pytest.approx(rate, abs=0.1)
+    assert nominal_frame_rate([1.0]) is None
 
 
 # The size of a stream that changes it.
@@ -309,8 +309,8 @@ def test_the_size_is_the_largest_that_half_of_the_pictures_reach(
     small: int, size: tuple[int, int]
 ) -> None:
     sizes = Counter({(270, 480): small, (540, 960): 180 - small - 45, (720, 1280): 45})
-    assert usual_size(sizes) == size
-    assert usual_size(Counter()) == (0, 0)
+    assert most_common_size(sizes) == size
+    assert most_common_size(Counter()) == (0, 0)
 
 
 def test_a_size_holds_up_to_the_next_key_frame_and_counts_only_what_is_shown() -> None:
@@ -320,11 +320,11 @@ def test_a_size_holds_up_to_the_next_key_frame_and_counts_only_what_is_shown() -
         f"frame|pts_time={time}|width={width}|height=960"
         for time, width in ((0.0, 270), (3.0, 540))
     ]
-    keys = choose_keys(packets)
+    keys = choose_key_frames(packets)
     found = count_sizes(packets, keys, CompletedRun("\n".join(lines).encode(), b"", 0))
     assert keys == [0, 30, 60]
     assert found == Counter({(270, 960): 29, (540, 960): 60})
 
 
 def test_of_many_key_frames_some_are_looked_at() -> None:
-    assert len(choose_keys(listed(3600, every=1))) == 60
+    assert len(choose_key_frames(listed(3600, every=1))) == 60

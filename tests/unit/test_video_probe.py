@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.videos import webm
-from chalicelib.videos.model import VideoFacts, judge
+from chalicelib.videos.model import VideoFacts, broken_rules
 from chalicelib.videos.probe import read_header
 from chalicelib.videos.ranges import (
     CACHED_BLOCKS,
@@ -32,7 +32,7 @@ def seen_in(content: bytes) -> VideoFacts:
 
 
 def codes(facts: VideoFacts) -> list[str]:
-    return [problem.code.value for problem in judge(facts)]
+    return [problem.code.value for problem in broken_rules(facts)]
 
 
 # The clips: what is seen in each, and what is said about it.
@@ -173,7 +173,7 @@ def test_nonsense_gives_facts_without_a_video(content: bytes) -> None:
 @pytest.mark.parametrize("kept", [0.01, 0.1, 0.5, 0.9, 0.999])
 def test_a_file_cut_short_anywhere_is_no_crash(name: str, kept: float) -> None:
     content = clip(name)
-    judge(seen_in(content[: int(len(content) * kept)]))
+    broken_rules(seen_in(content[: int(len(content) * kept)]))
 
 
 @pytest.mark.parametrize("name", [name for name in SEEN if name.startswith(("demo", "browser"))])
@@ -184,7 +184,7 @@ def test_damaged_headers_are_no_crash(name: str) -> None:
         content = bytearray(whole)
         for _ in range(chance.randrange(1, 20)):
             content[chance.randrange(min(len(content), 1500))] = chance.randrange(256)
-        judge(seen_in(bytes(content)))
+        broken_rules(seen_in(bytes(content)))
 
 
 def title(text: bytes) -> bytes:
@@ -279,7 +279,7 @@ def test_length_and_rate_are_found_however_a_recording_is_clustered(
     content = recording(
         seconds, rate=rate, frame_bytes=frame_bytes, cluster_seconds=cluster_seconds
     )
-    found = webm.timing(io.BytesIO(content), len(content))
+    found = webm.webm_timing(io.BytesIO(content), len(content))
     assert found.seconds == pytest.approx(round(seconds * rate) / rate, abs=0.01)
     assert found.frame_rate == pytest.approx(rate, rel=0.005)
 
@@ -288,8 +288,8 @@ def test_length_and_rate_are_found_however_a_recording_is_clustered(
 def test_no_bytes_make_the_look_at_a_recording_fail(noise: bytes, at: int, cut: int) -> None:
     content = clip("browser_recorded.webm")
     content = content[:at] + noise + content[at + cut :]
-    webm.timing(io.BytesIO(content), len(content))
-    webm.timing(io.BytesIO(noise), len(noise))
+    webm.webm_timing(io.BytesIO(content), len(content))
+    webm.webm_timing(io.BytesIO(noise), len(noise))
 
 
 # Reading by ranges.

@@ -1,4 +1,4 @@
-"""What `judge` says of facts. That the facts are right is shown in test_video_probe.py."""
+"""What `broken_rules` says of facts. That the facts are right is shown in test_video_probe.py."""
 
 import subprocess
 import sys
@@ -15,9 +15,9 @@ from chalicelib.videos.model import (
     VideoFacts,
     VideoProblem,
     VideoProblemCode,
-    corrected,
-    is_settled,
-    judge,
+    broken_rules,
+    is_verdict_settled,
+    with_playback_facts,
 )
 
 GOOD = VideoFacts(
@@ -35,11 +35,11 @@ UNREADABLE = VideoFacts(size_bytes=840)
 
 
 def codes(facts: VideoFacts) -> list[str]:
-    return [problem.code.value for problem in judge(facts)]
+    return [problem.code.value for problem in broken_rules(facts)]
 
 
 def only(facts: VideoFacts) -> VideoProblem:
-    (problem,) = judge(facts)
+    (problem,) = broken_rules(facts)
     return problem
 
 
@@ -66,7 +66,7 @@ def only(facts: VideoFacts) -> VideoProblem:
     ],
 )
 def test_a_video_within_the_limits_or_just_on_them_has_no_problem(facts: VideoFacts) -> None:
-    assert judge(facts) == ()
+    assert broken_rules(facts) == ()
 
 
 # These need more than the facts of a header (test_video_examination.py), or no file
@@ -261,32 +261,34 @@ def test_sound_alone_that_is_too_long_has_two_problems() -> None:
 
 @given(st.integers(0, 3 * MAX_SIZE_BYTES))
 def test_size_is_a_problem_exactly_outside_its_limits(size: int) -> None:
-    assert (judge(replace(GOOD, size_bytes=size)) == ()) == (1 <= size <= 52_428_800)
+    assert (broken_rules(replace(GOOD, size_bytes=size)) == ()) == (1 <= size <= 52_428_800)
 
 
 @given(st.floats(0, 200))
 def test_length_is_a_problem_exactly_outside_its_limits(seconds: float) -> None:
-    assert (judge(replace(GOOD, duration_seconds=seconds)) == ()) == (2.9 <= seconds <= 60.1)
+    assert (broken_rules(replace(GOOD, duration_seconds=seconds)) == ()) == (2.9 <= seconds <= 60.1)
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000))
 def test_resolution_is_a_problem_exactly_outside_its_limits(width: int, height: int) -> None:
     fits = min(width, height) >= 540 and max(width, height) <= 4096
-    upright = judge(replace(GOOD, width=width, height=height))
-    on_its_side = judge(replace(GOOD, width=height, height=width))
+    upright = broken_rules(replace(GOOD, width=width, height=height))
+    on_its_side = broken_rules(replace(GOOD, width=height, height=width))
     assert (upright == ()) == fits
     assert [problem.code for problem in upright] == [problem.code for problem in on_its_side]
 
 
 @given(st.floats(0, 300))
 def test_frame_rate_is_a_problem_exactly_outside_its_limits(rate: float) -> None:
-    assert (judge(replace(GOOD, frame_rate=rate)) == ()) == (22.5 <= rate <= 60.5)
+    assert (broken_rules(replace(GOOD, frame_rate=rate)) == ()) == (22.5 <= rate <= 60.5)
 
 
 @given(st.text(max_size=20))
 def test_only_the_named_containers_and_codecs_pass(name: str) -> None:
-    assert (judge(replace(GOOD, container=name)) == ()) == (name in {"mp4", "webm"})
-    assert (judge(replace(GOOD, codec=name)) == ()) == (name in {"h264", "h265", "vp8", "vp9"})
+    assert (broken_rules(replace(GOOD, container=name)) == ()) == (name in {"mp4", "webm"})
+    assert (broken_rules(replace(GOOD, codec=name)) == ()) == (
+        name in {"h264", "h265", "vp8", "vp9"}
+    )
 
 
 @given(
@@ -307,7 +309,7 @@ def test_any_facts_get_a_verdict_in_which_no_code_comes_twice(facts: VideoFacts)
     found = codes(facts)
     assert len(set(found)) == len(found)
     assert found or (facts.has_video and None not in (facts.duration_seconds, facts.frame_rate))
-    for problem in judge(facts):
+    for problem in broken_rules(facts):
         assert problem.message.endswith(".")
 
 
@@ -342,16 +344,16 @@ def test_a_limit_lies_exactly_where_it_is_said_to_be(
     field: str, within: float, beyond: float
 ) -> None:
     changed: dict[str, Any] = {field: within}
-    assert judge(replace(GOOD, **changed)) == ()
+    assert broken_rules(replace(GOOD, **changed)) == ()
     changed = {field: beyond}
-    assert len(judge(replace(GOOD, **changed))) == 1
+    assert len(broken_rules(replace(GOOD, **changed))) == 1
 
 
 PLAYED = Playback(frames=300, tried=72, decoded=72, seconds=30.0, lengths=(30.0,), frame_rate=30.0)
 
 
 def played(said: VideoFacts, **seen: Any) -> list[str]:
-    return [problem.code.value for problem in judge(said, replace(PLAYED, **seen))]
+    return [problem.code.value for problem in broken_rules(said, replace(PLAYED, **seen))]
 
 
 @pytest.mark.parametrize(
@@ -407,7 +409,7 @@ def test_a_frame_rate_that_nearly_agrees_stays_as_the_header_says(
     counted: float, kept: bool
 ) -> None:
     said = replace(GOOD, frame_rate=30.0)
-    assert corrected(said, replace(PLAYED, frame_rate=counted)).frame_rate == (
+    assert with_playback_facts(said, replace(PLAYED, frame_rate=counted)).frame_rate == (
         30.0 if kept else counted
     )
 
@@ -426,19 +428,19 @@ def test_a_size_that_nearly_agrees_stays_and_another_is_turned_as_the_header_say
     seen: tuple[int, int], size: tuple[int, int]
 ) -> None:
     said = replace(GOOD, width=1080, height=1920)
-    facts = corrected(said, replace(PLAYED, width=seen[0], height=seen[1]))
+    facts = with_playback_facts(said, replace(PLAYED, width=seen[0], height=seen[1]))
     assert (facts.width, facts.height) == size
 
 
 def test_facts_missing_in_a_header_come_from_playback() -> None:
     open_facts = replace(GOOD, duration_seconds=None, frame_rate=None, width=None, height=None)
     seen = replace(PLAYED, width=960, height=540)
-    facts = corrected(open_facts, seen)
+    facts = with_playback_facts(open_facts, seen)
     assert (facts.duration_seconds, facts.frame_rate) == (30.0, 30.0)
     assert (facts.width, facts.height) == (960, 540)
-    assert judge(open_facts, seen) == ()
-    assert corrected(open_facts, replace(seen, truncated=True)) == open_facts
-    assert corrected(open_facts, replace(seen, decoded=0)) == open_facts
+    assert broken_rules(open_facts, seen) == ()
+    assert with_playback_facts(open_facts, replace(seen, truncated=True)) == open_facts
+    assert with_playback_facts(open_facts, replace(seen, decoded=0)) == open_facts
 
 
 UNKNOWN = replace(GOOD, duration_seconds=None, frame_rate=None)
@@ -455,17 +457,17 @@ def test_facts_missing_in_a_header_decide_nothing() -> None:
         (replace(small, container="mp4"), False),
         (replace(small, container="webm", codec="av1"), True),
     ):
-        assert is_settled(judge(facts)) is settled
+        assert is_verdict_settled(broken_rules(facts)) is settled
 
 
 def test_one_plain_reason_says_more_than_what_could_not_be_told() -> None:
     nothing = replace(PLAYED, decoded=0, seconds=None, frame_rate=None)
-    assert [each.code.value for each in judge(UNKNOWN, nothing)] == ["does_not_play"]
+    assert [each.code.value for each in broken_rules(UNKNOWN, nothing)] == ["does_not_play"]
     cut = replace(nothing, truncated=True, decoded=72)
-    assert [each.code.value for each in judge(UNKNOWN, cut)] == ["truncated"]
+    assert [each.code.value for each in broken_rules(UNKNOWN, cut)] == ["truncated"]
 
 
 def test_of_no_pictures_no_numbers_are_told() -> None:
-    (problem,) = judge(GOOD, replace(PLAYED, tried=0, decoded=0))
+    (problem,) = broken_rules(GOOD, replace(PLAYED, tried=0, decoded=0))
     assert "no picture that can be shown" in problem.message
     assert " 0 " not in problem.message

@@ -14,24 +14,24 @@ from hypothesis import strategies as st
 
 from chalicelib.foundation.addresses import MAX_URL, AddressRefused, check_reachable, parse
 from chalicelib.foundation.problems import all_field_codes
-from chalicelib.webhooks.events import ON_THE_BUS
-from chalicelib.webhooks.messages import MAX_TITLE, message
+from chalicelib.webhooks.events import BUS_EVENTS
+from chalicelib.webhooks.messages import MAX_TITLE, message_body
 from chalicelib.webhooks.model import (
-    BOTH_SECRETS_FOR,
     DISABLED_AFTER,
     JITTER,
     LONGEST_RETRY_AFTER,
     MAX_TRIES,
-    WAITS,
+    RETRY_WAITS,
+    SECRET_OVERLAP,
     EventType,
     Format,
     Language,
     Secrets,
     Webhook,
     WebhookState,
+    format_secret,
     is_to_be_disabled,
     next_wait,
-    secret_of,
     signature_headers,
 )
 from chalicelib.webhooks.worker import fan_out
@@ -210,21 +210,21 @@ def test_addresses_that_python_does_not_call_global_are_never_connected_to(addre
 
 def test_a_delivery_is_tried_for_about_a_day_and_no_longer() -> None:
     waits = [next_wait(tries, 0) for tries in range(1, MAX_TRIES)]
-    assert waits == list(WAITS)
-    assert timedelta(hours=22) < sum(WAITS, timedelta()) < timedelta(hours=24)
+    assert waits == list(RETRY_WAITS)
+    assert timedelta(hours=22) < sum(RETRY_WAITS, timedelta()) < timedelta(hours=24)
     assert next_wait(MAX_TRIES, 0) is None
     assert next_wait(MAX_TRIES, 1, timedelta(seconds=1)) is None
 
 
 @given(
-    st.integers(1, len(WAITS)),
+    st.integers(1, len(RETRY_WAITS)),
     st.floats(0, 1),
     st.none() | st.timedeltas(timedelta(0), timedelta(days=9)),
 )
 def test_waits_spread_and_a_receiver_may_ask_for_an_hour_at_most(
     tries: int, jitter: float, asked: timedelta | None
 ) -> None:
-    plain, wait = WAITS[tries - 1], next_wait(tries, jitter, asked)
+    plain, wait = RETRY_WAITS[tries - 1], next_wait(tries, jitter, asked)
     assert wait is not None
     assert plain <= wait <= max(plain * (1 + JITTER), LONGEST_RETRY_AFTER)
     if asked and asked <= LONGEST_RETRY_AFTER:
@@ -253,7 +253,7 @@ def test_a_new_secret_leaves_the_one_before_valid_for_a_day() -> None:
     assert first.valid(NOON) == ("whsec_dHdv",)  # the one before was never shown to anybody
     second = first.rotated("whsec_dGhyZWU=", NOON)
     assert second.valid(NOON) == ("whsec_dGhyZWU=", "whsec_dHdv")
-    assert second.valid(NOON + BOTH_SECRETS_FOR) == ("whsec_dGhyZWU=",)
+    assert second.valid(NOON + SECRET_OVERLAP) == ("whsec_dGhyZWU=",)
     assert Secrets.from_text(second.to_text()) == second
     assert "dHdv" not in repr(second)
     assert "hooks" not in repr(second)
@@ -276,7 +276,7 @@ def test_only_an_active_webhook_wants_what_it_was_asked_to_be_sent(state: Webhoo
 
 
 def test_types_are_those_of_the_contract_and_of_the_rule_that_brings_them() -> None:
-    types = [each.TYPE for each in ON_THE_BUS]
+    types = [each.TYPE for each in BUS_EVENTS]
     assert [each.value for each in EventType] == types
     functions = declarations(PROJECT / "infra")["Functions"]
     assert functions[f"webhooks_{fan_out.__name__}"]["source"]["events"] == types
@@ -284,7 +284,7 @@ def test_types_are_those_of_the_contract_and_of_the_rule_that_brings_them() -> N
 
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=300))
 def test_a_signature_is_what_standard_webhooks_say(random: bytes, body: bytes) -> None:
-    secret = secret_of(random)
+    secret = format_secret(random)
     headers = signature_headers("evt_1", body, [secret, "whsec_b25l"], NOON)
     timestamp = headers["webhook-timestamp"]
     assert timestamp == str(int(NOON.timestamp()))
@@ -298,7 +298,7 @@ def test_a_signature_is_what_standard_webhooks_say(random: bytes, body: bytes) -
 
 # Messages for people
 
-ALL_EVENTS = [json.loads(example(each).to_detail()) for each in ON_THE_BUS]
+ALL_EVENTS = [json.loads(example(each).to_detail()) for each in BUS_EVENTS]
 TITLES = st.text(max_size=200) | st.sampled_from(
     [
         "<!channel> now",
@@ -319,7 +319,7 @@ TITLES = st.text(max_size=200) | st.sampled_from(
 def test_a_slack_message_holds_no_mention_markup_or_link_of_a_title(
     event: dict[str, object], language: Language, title: str
 ) -> None:
-    told = message(Format.SLACK, language, event, title, "https://console.example")
+    told = message_body(Format.SLACK, language, event, title, "https://console.example")
     section, context = told["blocks"]
     assert section["text"]["type"] == "plain_text"
     assert (told["link_names"], told["unfurl_links"]) == (False, False)
@@ -337,7 +337,7 @@ def test_a_slack_message_holds_no_mention_markup_or_link_of_a_title(
 def test_a_teams_message_is_an_adaptive_card_of_plain_text(
     event: dict[str, object], language: Language, title: str
 ) -> None:
-    told = message(Format.TEAMS, language, event, title, "https://console.example")
+    told = message_body(Format.TEAMS, language, event, title, "https://console.example")
     assert told["type"] == "message"
     (attachment,) = told["attachments"]
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
@@ -355,7 +355,7 @@ def test_words_tell_all_events_in_all_languages_and_without_a_console_there_is_n
     texts = set()
     for event in [*ALL_EVENTS, {"type": "webhook.test", "data": {"webhook_id": "whk_1"}}]:
         for language in Language:
-            told = message(Format.SLACK, language, event, "", "")
+            told = message_body(Format.SLACK, language, event, "", "")
             assert len(told["blocks"]) == 1
             texts.add(told["text"])
     assert len(texts) == (len(ALL_EVENTS) + 1) * len(Language)
@@ -363,9 +363,9 @@ def test_words_tell_all_events_in_all_languages_and_without_a_console_there_is_n
 
 def test_a_long_title_is_cut_and_a_plain_one_is_shown_as_it_is() -> None:
     event = next(each for each in ALL_EVENTS if each["type"] == "activity.published")
-    long = message(Format.SLACK, Language.ENGLISH, event, "x" * 900, "")
+    long = message_body(Format.SLACK, Language.ENGLISH, event, "x" * 900, "")
     assert "x" * MAX_TITLE in long["text"]
     assert "x" * (MAX_TITLE + 1) not in long["text"]
-    plain = message(Format.SLACK, Language.ENGLISH, event, "Our new shop", "")
+    plain = message_body(Format.SLACK, Language.ENGLISH, event, "Our new shop", "")
     shown = plain["blocks"][0]["text"]["text"]
     assert shown == "A new activity is open: “Our new shop”."

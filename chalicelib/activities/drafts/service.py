@@ -38,7 +38,7 @@ class DraftService:
         known = self._store.get(caller.program_id, draft_id) if made_id else None
         if known:
             return known  # by the same request, whose answer was lost
-        content = _content(wanted)
+        content = _draft_content(wanted)
         self._check_groupings(caller.program_id, content)
         if len(self._store.newest(caller.program_id)) >= MAX_DRAFTS:
             raise Problem(
@@ -75,7 +75,7 @@ class DraftService:
             )
 
 
-def _content(wanted: dict[str, Any]) -> DraftContent:
+def _draft_content(wanted: dict[str, Any]) -> DraftContent:
     try:
         content = DraftContent(
             **{

@@ -28,11 +28,11 @@ class DraftItem(StampedModel):
         kept = self.draft
         lists = ("channel_ids", "captions", "hashtags")
         content = DraftContent(**{**kept, **{name: tuple(kept[name]) for name in lists}})
-        program_id = self.program_id.removesuffix(_DRAFTS)
+        program_id = self.program_id.removesuffix(_DRAFTS_SUFFIX)
         return Draft(program_id, self.activity_id, content, self.created_by, self.created_at)
 
 
-_DRAFTS = "/drafts"
+_DRAFTS_SUFFIX = "/drafts"
 
 
 class DraftStore(Store):
@@ -42,7 +42,7 @@ class DraftStore(Store):
         """List all drafts of a program, the newest first: one query."""
         found = self._database.query(
             DraftItem,
-            program_id + _DRAFTS,
+            program_id + _DRAFTS_SUFFIX,
             scan_index_forward=False,
             consistent_read=True,
             limit=2 * MAX_DRAFTS,  # a few more than allowed may be made at once
@@ -51,14 +51,14 @@ class DraftStore(Store):
 
     def get(self, program_id: str, draft_id: str) -> Draft | None:
         try:
-            return self._database.get(DraftItem, program_id + _DRAFTS, draft_id).to_draft()
+            return self._database.get(DraftItem, program_id + _DRAFTS_SUFFIX, draft_id).to_draft()
         except DoesNotExist:
             return None
 
     def create(self, draft: Draft) -> bool:
         """Save a draft; False if it was saved before, by the same request."""
         item = DraftItem(
-            draft.program_id + _DRAFTS,
+            draft.program_id + _DRAFTS_SUFFIX,
             draft.draft_id,
             draft=asdict(draft.content),
             created_by=draft.created_by,
@@ -69,7 +69,7 @@ class DraftStore(Store):
 
     def remove(self, draft: Draft) -> bool:
         """Remove a draft; False if it is gone."""
-        item = DraftItem(draft.program_id + _DRAFTS, draft.draft_id)
+        item = DraftItem(draft.program_id + _DRAFTS_SUFFIX, draft.draft_id)
         removed = _act(Kind.DRAFT_REMOVED, draft, before=asdict(draft.content))
         try:
             self._database.commit([Delete(item, DraftItem.activity_id.exists()), removed])

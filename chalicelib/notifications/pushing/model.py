@@ -18,20 +18,20 @@ from chalicelib.foundation.values import dataclass
 MAX_DEVICES = 5
 """Browsers of a member: each video costs a request for each of them, twice."""
 
-MAX_LABEL = 60
+MAX_LABEL_LENGTH = 60
 MAX_VIDEOS = 20
 """Videos of a member that a box knows: TikTok's inbox takes five a day."""
 
-REMINDED_AFTER = timedelta(hours=24)
+REMINDER_DELAY = timedelta(hours=24)
 """How long a video waits in the TikTok inbox before its member is reminded (product rule)."""
 
-WINDOW = timedelta(hours=12)
+PUSH_WINDOW = timedelta(hours=12)
 """How late a push may still leave, and how long a push service keeps it for a phone that sleeps."""
 
-KNOWN_FOR = REMINDED_AFTER + 2 * WINDOW
+VIDEO_RETENTION = REMINDER_DELAY + 2 * PUSH_WINDOW
 """How long a video is remembered: after that an event that comes late tells nothing any more."""
 
-WAITS = (
+RETRY_WAITS = (
     timedelta(minutes=1),
     timedelta(minutes=5),
     timedelta(minutes=20),
@@ -43,22 +43,24 @@ WAITS = (
 MAX_FAILURES = 5
 """In a row: a browser whose address fails so often is forgotten."""
 
-_GONE = frozenset({404, 410})
-_NOTHING_SENT = frozenset({"name_not_resolved", "not_reachable", "connect_timeout", "tls_failed"})
-_UNKNOWN = frozenset({"timeout", "broken_answer"})
+_GONE_STATUSES = frozenset({404, 410})
+_NOT_SENT_ERRORS = frozenset(
+    {"name_not_resolved", "not_reachable", "connect_timeout", "tls_failed"}
+)
+_UNKNOWN_OUTCOME_ERRORS = frozenset({"timeout", "broken_answer"})
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
-_REFUSED = frozenset({"refused", "redirected"})
+_REFUSAL_ERRORS = frozenset({"refused", "redirected"})
 
 
-class Step(StrEnum):
+class PushStep(StrEnum):
     """Which of the two pushes of a video."""
 
     ARRIVED = "arrived"
     REMINDER = "reminder"
 
 
-STEPS = (Step.ARRIVED, Step.REMINDER)
+PUSH_STEPS = (PushStep.ARRIVED, PushStep.REMINDER)
 
 
 def device_id_of(endpoint: str) -> str:
@@ -85,7 +87,7 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Try:
+class PushAttempt:
     """The result of a push to one browser: done, unless it is to be retried `at` a time."""
 
     tries: int
@@ -93,16 +95,16 @@ class Try:
 
 
 @dataclass(frozen=True)
-class Video:
+class PushedVideo:
     """A video in a member's TikTok inbox, and the pushes that told of it."""
 
     performance_id: str
     since: datetime
     ended: bool = False
-    tried: Mapping[tuple[Step, str], Try] = field(default_factory=dict)
+    tried: Mapping[tuple[PushStep, str], PushAttempt] = field(default_factory=dict)
 
-    def told_at(self, step: Step) -> datetime:
-        return self.since if step is Step.ARRIVED else self.since + REMINDED_AFTER
+    def told_at(self, step: PushStep) -> datetime:
+        return self.since if step is PushStep.ARRIVED else self.since + REMINDER_DELAY
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class PushBox:
     program_id: str
     member_id: str
     devices: Mapping[str, Device] = field(default_factory=dict)
-    videos: Mapping[str, Video] = field(default_factory=dict)
+    videos: Mapping[str, PushedVideo] = field(default_factory=dict)
     version: int = 0
 
     @property
@@ -121,11 +123,11 @@ class PushBox:
 
 
 @dataclass(frozen=True)
-class Due:
+class DuePush:
     """A push to send: which video's, which of the two, to which browser."""
 
     performance_id: str
-    step: Step
+    step: PushStep
     device_id: str
 
 
@@ -158,31 +160,35 @@ def without_device(box: PushBox, device_id: str) -> PushBox:
 
 def with_video(box: PushBox, performance_id: str, since: datetime, now: datetime) -> PushBox:
     """Note that a video came into the inbox; one that is known, or long past, changes nothing."""
-    if not box.devices or performance_id in box.videos or now >= since + KNOWN_FOR:
+    if not box.devices or performance_id in box.videos or now >= since + VIDEO_RETENTION:
         return box
-    return _with(box, Video(performance_id, since), now)
+    return _with_video_kept(box, PushedVideo(performance_id, since), now)
 
 
 def without_video(box: PushBox, performance_id: str, since: datetime, now: datetime) -> PushBox:
     """Note that a video is not in the inbox any more, also of one not heard of yet."""
     known = box.videos.get(performance_id)
-    if known is None and (not box.devices or now >= since + KNOWN_FOR):
+    if known is None and (not box.devices or now >= since + VIDEO_RETENTION):
         return box
-    video = known or Video(performance_id, since)
-    return box if video.ended and known else _with(box, replace(video, ended=True, tried={}), now)
+    video = known or PushedVideo(performance_id, since)
+    return (
+        box
+        if video.ended and known
+        else _with_video_kept(box, replace(video, ended=True, tried={}), now)
+    )
 
 
-def _with(box: PushBox, video: Video, now: datetime) -> PushBox:
+def _with_video_kept(box: PushBox, video: PushedVideo, now: datetime) -> PushBox:
     videos = {**box.videos, video.performance_id: video}
-    known = [each for each in videos.values() if now < each.since + KNOWN_FOR]
+    known = [each for each in videos.values() if now < each.since + VIDEO_RETENTION]
     latest = sorted(known, key=lambda each: (each.since, each.performance_id))[-MAX_VIDEOS:]
     return replace(box, videos={each.performance_id: each for each in latest})
 
 
-def _open(box: PushBox) -> Iterator[tuple[Due, datetime, datetime]]:
+def _open_pushes(box: PushBox) -> Iterator[tuple[DuePush, datetime, datetime]]:
     """Yield the pushes that are not done: from when on each may leave, and until when."""
     for video in box.videos.values():
-        for step in () if video.ended else STEPS:
+        for step in () if video.ended else PUSH_STEPS:
             told_at = video.told_at(step)
             for device in box.devices.values():
                 if device.added_at > told_at:
@@ -190,31 +196,33 @@ def _open(box: PushBox) -> Iterator[tuple[Due, datetime, datetime]]:
                 tried = video.tried.get((step, device.device_id))
                 at = tried.at if tried else told_at
                 if at is not None:
-                    due = Due(video.performance_id, step, device.device_id)
-                    yield due, at, told_at + WINDOW
+                    due = DuePush(video.performance_id, step, device.device_id)
+                    yield due, at, told_at + PUSH_WINDOW
 
 
-def due(box: PushBox, now: datetime) -> tuple[Due, ...]:
+def due_pushes(box: PushBox, now: datetime) -> tuple[DuePush, ...]:
     """Return the pushes to send now."""
-    return tuple(each for each, at, until in _open(box) if at <= now < until)
+    return tuple(each for each, at, until in _open_pushes(box) if at <= now < until)
 
 
-def next_at(box: PushBox, now: datetime) -> datetime | None:
+def next_push_at(box: PushBox, now: datetime) -> datetime | None:
     """Return when the box is to be looked at next; None: not until something happens."""
-    return min((at for _, at, until in _open(box) if now < until), default=None)
+    return min((at for _, at, until in _open_pushes(box) if now < until), default=None)
 
 
-def claimed(box: PushBox, sent: tuple[Due, ...]) -> PushBox:
+def with_pushes_claimed(box: PushBox, sent: tuple[DuePush, ...]) -> PushBox:
     """Note pushes before they are sent: done, unless it turns out that they never went out."""
     videos = dict(box.videos)
     for each in sent:
         video, key = videos[each.performance_id], (each.step, each.device_id)
         tries = video.tried[key].tries if key in video.tried else 0
-        videos[each.performance_id] = replace(video, tried={**video.tried, key: Try(tries + 1)})
+        videos[each.performance_id] = replace(
+            video, tried={**video.tried, key: PushAttempt(tries + 1)}
+        )
     return replace(box, videos=videos)
 
 
-class Verdict(StrEnum):
+class PushVerdict(StrEnum):
     """The meaning of a push service's answer."""
 
     TAKEN = "taken"
@@ -229,40 +237,40 @@ class Verdict(StrEnum):
     """It may have been taken, so it is not sent again."""
 
 
-def verdict(outcome: DeliveryResult) -> Verdict:
+def push_verdict(outcome: DeliveryResult) -> PushVerdict:
     if outcome.error is None:
-        return Verdict.TAKEN
-    if outcome.status in _GONE:
-        return Verdict.GONE
+        return PushVerdict.TAKEN
+    if outcome.status in _GONE_STATUSES:
+        return PushVerdict.GONE
     if outcome.status is not None and (
         outcome.status == _TOO_MANY_REQUESTS or outcome.status >= _SERVER_ERROR
     ):
-        return Verdict.AGAIN
-    if outcome.error in _REFUSED:
-        return Verdict.REFUSED
-    if outcome.error in _NOTHING_SENT:
-        return Verdict.UNREACHED
-    if outcome.error in _UNKNOWN:
-        return Verdict.UNKNOWN
-    return Verdict.GONE
+        return PushVerdict.AGAIN
+    if outcome.error in _REFUSAL_ERRORS:
+        return PushVerdict.REFUSED
+    if outcome.error in _NOT_SENT_ERRORS:
+        return PushVerdict.UNREACHED
+    if outcome.error in _UNKNOWN_OUTCOME_ERRORS:
+        return PushVerdict.UNKNOWN
+    return PushVerdict.GONE
 
 
-def with_outcome(box: PushBox, sent: Due, outcome: DeliveryResult, now: datetime) -> PushBox:
+def with_outcome(box: PushBox, sent: DuePush, outcome: DeliveryResult, now: datetime) -> PushBox:
     """Note what became of a push."""
     device = box.devices.get(sent.device_id)
     if device is None:
         return box
-    told = verdict(outcome)
-    if told is Verdict.GONE:
+    told = push_verdict(outcome)
+    if told is PushVerdict.GONE:
         return without_device(box, sent.device_id)
-    if told is Verdict.TAKEN:
+    if told is PushVerdict.TAKEN:
         return _with_failures(box, device, 0)
-    if told is not Verdict.AGAIN:
+    if told is not PushVerdict.AGAIN:
         if device.failures + 1 >= MAX_FAILURES:
             return without_device(box, sent.device_id)
         box = _with_failures(box, device, device.failures + 1)
-    if told in (Verdict.AGAIN, Verdict.UNREACHED):
-        return _tried_again(box, sent, outcome, now)
+    if told in (PushVerdict.AGAIN, PushVerdict.UNREACHED):
+        return _with_retry(box, sent, outcome, now)
     return box
 
 
@@ -273,13 +281,13 @@ def _with_failures(box: PushBox, device: Device, failures: int) -> PushBox:
     return replace(box, devices={**box.devices, device.device_id: changed})
 
 
-def _tried_again(box: PushBox, sent: Due, outcome: DeliveryResult, now: datetime) -> PushBox:
+def _with_retry(box: PushBox, sent: DuePush, outcome: DeliveryResult, now: datetime) -> PushBox:
     video, key = box.videos.get(sent.performance_id), (sent.step, sent.device_id)
     if video is None or video.ended or key not in video.tried:
         return box
     tries = video.tried[key].tries
-    if tries > len(WAITS):
+    if tries > len(RETRY_WAITS):
         return box
-    wait = max(WAITS[tries - 1], outcome.retry_after or timedelta(0))
-    tried = {**video.tried, key: Try(tries, now + wait)}
+    wait = max(RETRY_WAITS[tries - 1], outcome.retry_after or timedelta(0))
+    tried = {**video.tried, key: PushAttempt(tries, now + wait)}
     return replace(box, videos={**box.videos, video.performance_id: replace(video, tried=tried)})

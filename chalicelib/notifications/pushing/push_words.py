@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from chalicelib.activities.model import Toggle
-from chalicelib.notifications.pushing.model import Step
+from chalicelib.notifications.pushing.model import PushStep
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -51,11 +51,11 @@ def words(language: str, key: str, **values: str) -> str:
     return _WORDS.get(language, _WORDS["en"])[key].format_map(values)
 
 
-def title(language: str, step: Step) -> str:
+def push_title(language: str, step: PushStep) -> str:
     return words(language, step.value)
 
 
-def switched_on(language: str, toggles: Sequence[Toggle]) -> str:
+def toggles_line(language: str, toggles: Sequence[Toggle]) -> str:
     """Return the line that names the toggles to switch on; empty where there are none."""
     if not toggles:
         return ""

@@ -11,7 +11,7 @@ from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.problems import ProblemCode
 from chalicelib.foundation.schemas import Schema
 from chalicelib.notifications.model import Language
-from chalicelib.notifications.pushing.model import MAX_DEVICES, MAX_LABEL
+from chalicelib.notifications.pushing.model import MAX_DEVICES, MAX_LABEL_LENGTH
 from chalicelib.notifications.pushing.service import (
     PushOverview,
     PushService,
@@ -35,7 +35,7 @@ class NewPushDevice(Schema):
     p256dh: Key
     auth: Key
     label: Annotated[
-        str, Field(min_length=1, max_length=MAX_LABEL, examples=["Chrome, Android"]), LINE
+        str, Field(min_length=1, max_length=MAX_LABEL_LENGTH, examples=["Chrome, Android"]), LINE
     ]
     language: Language
 

@@ -22,22 +22,22 @@ from chalicelib.foundation.logging import logger
 from chalicelib.foundation.outcomes import DeliveryResult
 from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.values import dataclass
-from chalicelib.notifications.model import Box, told_by_push, waiting_id
+from chalicelib.notifications.model import NoticeBox, video_notice_id, without_mail_of_video
 from chalicelib.notifications.pushing.model import (
-    WINDOW,
+    PUSH_WINDOW,
     Device,
-    Due,
+    DuePush,
     PushBox,
-    Step,
-    Verdict,
-    claimed,
-    due,
-    verdict,
+    PushStep,
+    PushVerdict,
+    due_pushes,
+    push_verdict,
     with_outcome,
+    with_pushes_claimed,
     without_device,
     without_video,
 )
-from chalicelib.notifications.pushing.push_words import switched_on, title, words
+from chalicelib.notifications.pushing.push_words import push_title, toggles_line, words
 from chalicelib.notifications.pushing.store import PushStore
 from chalicelib.notifications.store import NoticeStore
 from chalicelib.performances.model import Performance, State
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.pushing.vapid import VapidKey
 
 MAX_CONCURRENT = 16
-OF_ONE_PROGRAM = MAX_CONCURRENT // 2
+MAX_CONCURRENT_OF_PROGRAM = MAX_CONCURRENT // 2
 MAX_HELD = 1000
 """Maximum members a run holds back while their program's share is under way."""
 
@@ -61,7 +61,7 @@ MAX_CAPTION = 600
 _TOPIC_LENGTH = 32  # RFC 8030, 5.4
 
 
-class Sends(Protocol):
+class PushTransport(Protocol):
     """Sends bodies; `chalicelib.foundation.outgoing` does."""
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryResult: ...
@@ -78,7 +78,7 @@ class Push:
     """A push that was noted, ready to be sent."""
 
     box: PushBox
-    due: Due
+    due: DuePush
     device: Device
     text: bytes = field(repr=False)
 
@@ -92,7 +92,7 @@ class PushSender:
         programs: ProgramService,
         performances: Callable[[], Performances],
         key: "Callable[[], VapidKey]",
-        sender: Callable[[], Sends],
+        sender: Callable[[], PushTransport],
         clock: Clock,
     ) -> None:
         """`performances`, `key` and `sender` are called when a push is due."""
@@ -109,7 +109,7 @@ class PushSender:
 
         One member that breaks keeps no other from their pushes: it is raised in the end.
         """
-        run = _Run(self, is_late)
+        run = _PushRun(self, is_late)
         with ThreadPoolExecutor(MAX_CONCURRENT) as threads:
             taken = run.run(threads, self._store.due_members(self._clock.now()))
         if run.failure:
@@ -133,12 +133,12 @@ class PushSender:
             return []
         if member is None or member.status is not MemberStatus.ACTIVE:
             for each in box.devices:
-                self._store.release_device(each, owner)
+                self._store.remove_device_owner(each, owner)
             self._store.remove(program_id, member_id)
             return []
-        becomes = self._with_old_keys_gone(box)
+        becomes = self._without_outdated_devices(box)
         performances: dict[str, Performance] = {}
-        for video_id in {each.performance_id for each in due(becomes, now)}:
+        for video_id in {each.performance_id for each in due_pushes(becomes, now)}:
             found = self._performances().get(owner, video_id)
             if found is None or found.state is not State.STAGED:
                 # Posted meanwhile, whatever the events say by now.
@@ -146,27 +146,32 @@ class PushSender:
                 becomes = without_video(becomes, video_id, since, now)
             else:
                 performances[video_id] = found
-        ready = due(becomes, now)
-        unseen = tuple(each for each in ready if not _was_seen(each, notices))
-        noted = claimed(becomes, ready)
+        ready = due_pushes(becomes, now)
+        unseen = tuple(each for each in ready if not _is_notice_seen(each, notices))
+        noted = with_pushes_claimed(becomes, ready)
         # Written even if nothing is sent: so it is due no more, or later.
         written = self._store.put(box, noted)
         if written is None:
             return []
         return [
-            Push(written, each, device, self._text(performances[each.performance_id], each, device))
+            Push(
+                written,
+                each,
+                device,
+                self._push_payload(performances[each.performance_id], each, device),
+            )
             for each in unseen
             for device in [written.devices[each.device_id]]
         ]
 
-    def _with_old_keys_gone(self, box: PushBox) -> PushBox:
+    def _without_outdated_devices(self, box: PushBox) -> PushBox:
         """Leave out browsers that would refuse, for they subscribed with another key."""
         for each in [each for each in box.devices.values() if each.key_id != self._key().key_id]:
             box = without_device(box, each.device_id)
         return box
 
     @staticmethod
-    def _text(performance: Performance, sent: Due, device: Device) -> bytes:
+    def _push_payload(performance: Performance, sent: DuePush, device: Device) -> bytes:
         """Return what the service worker is told, within what a push may hold."""
         from chalicelib.notifications.pushing.encryption import MAX_TEXT_BYTES
 
@@ -180,11 +185,11 @@ class PushSender:
                 words(language, "disclosure", disclosure=text.disclosure)
                 if text.disclosure
                 else "",
-                switched_on(language, asked.toggles if asked else ()),
+                toggles_line(language, asked.toggles if asked else ()),
                 words(language, "finish"),
             ]
             message = {
-                "title": title(language, sent.step),
+                "title": push_title(language, sent.step),
                 "body": "\n".join(each for each in lines if each),
                 "tag": performance.performance_id,
                 "url": f"/history?performance={performance.performance_id}",
@@ -211,10 +216,10 @@ class PushSender:
                 "Authorization": self._key().authorization(device.endpoint),
                 "Content-Encoding": "aes128gcm",
                 "Content-Type": "application/octet-stream",
-                "TTL": str(WINDOW // timedelta(seconds=1)),
-                "Urgency": "high" if push.due.step is Step.ARRIVED else "normal",
+                "TTL": str(PUSH_WINDOW // timedelta(seconds=1)),
+                "Urgency": "high" if push.due.step is PushStep.ARRIVED else "normal",
                 # The reminder takes the place of what a sleeping phone has not fetched yet.
-                "Topic": topic(push.due.performance_id),
+                "Topic": push_topic(push.due.performance_id),
             },
         )
 
@@ -223,7 +228,7 @@ class PushSender:
     def record_outcome(self, push: Push, outcome: DeliveryResult) -> bool:
         """Keep what became of a push; return whether the push service took it."""
         box, now = push.box, self._clock.now()
-        told = verdict(outcome)
+        told = push_verdict(outcome)
         logger.info(
             "push",
             extra={
@@ -245,19 +250,19 @@ class PushSender:
                 lambda found: with_outcome(found, push.due, outcome, now),
             )
             if push.device.device_id not in becomes.devices:
-                self._store.release_device(push.device.device_id, box.owner)
-        if told is not Verdict.TAKEN:
+                self._store.remove_device_owner(push.device.device_id, box.owner)
+        if told is not PushVerdict.TAKEN:
             return False
-        if push.due.step is Step.REMINDER:
+        if push.due.step is PushStep.REMINDER:
             self._notices.change_box(
                 box.program_id,
                 box.member_id,
-                lambda found: told_by_push(found, push.due.performance_id),
+                lambda found: without_mail_of_video(found, push.due.performance_id),
             )
         return True
 
 
-class _Run:
+class _PushRun:
     """One run: keeps the threads busy, and lets no program have more than its share of them."""
 
     def __init__(self, pusher: PushSender, is_late: IsLate) -> None:
@@ -273,29 +278,29 @@ class _Run:
         for program_id, member_id in members:
             if self._is_late():
                 break
-            self._let_held_go(threads)
-            if self._of_program[program_id] >= OF_ONE_PROGRAM:
+            self._start_held(threads)
+            if self._of_program[program_id] >= MAX_CONCURRENT_OF_PROGRAM:
                 if len(self._held) < MAX_HELD:
                     self._held.append((program_id, member_id))
                 continue
-            self._begin(threads, program_id, member_id)
+            self._start_pushes(threads, program_id, member_id)
         while self._running or (self._held and not self._is_late()):
             if self._running:
-                self._await()
-            self._let_held_go(threads)
+                self._await_results()
+            self._start_held(threads)
         return self._taken
 
-    def _let_held_go(self, threads: ThreadPoolExecutor) -> None:
+    def _start_held(self, threads: ThreadPoolExecutor) -> None:
         for _ in range(len(self._held)):
             if self._is_late():
                 return
             program_id, member_id = self._held.popleft()
-            if self._of_program[program_id] >= OF_ONE_PROGRAM:
+            if self._of_program[program_id] >= MAX_CONCURRENT_OF_PROGRAM:
                 self._held.append((program_id, member_id))
             else:
-                self._begin(threads, program_id, member_id)
+                self._start_pushes(threads, program_id, member_id)
 
-    def _begin(self, threads: ThreadPoolExecutor, program_id: str, member_id: str) -> None:
+    def _start_pushes(self, threads: ThreadPoolExecutor, program_id: str, member_id: str) -> None:
         try:
             pushes = self._pusher.claim(program_id, member_id)
         except Exception as error:  # noqa: BLE001  raised by the caller, once others had their turn
@@ -304,11 +309,11 @@ class _Run:
             return
         for each in pushes:
             while len(self._running) >= MAX_CONCURRENT:
-                self._await()
+                self._await_results()
             self._running[threads.submit(self._pusher.send, each)] = each
             self._of_program[program_id] += 1
 
-    def _await(self) -> None:
+    def _await_results(self) -> None:
         done, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for each in done:
             push = self._running.pop(each)
@@ -320,12 +325,12 @@ class _Run:
                 self.failure = self.failure or error
 
 
-def topic(performance_id: str) -> str:
+def push_topic(performance_id: str) -> str:
     """Return the topic of a video's pushes: of one, a push service keeps the latest."""
     return hashlib.sha256(performance_id.encode()).hexdigest()[:_TOPIC_LENGTH]
 
 
-def _was_seen(each: Due, notices: Box | None) -> bool:
+def _is_notice_seen(each: DuePush, notices: NoticeBox | None) -> bool:
     """Return whether the app told it: a reminder of that would be one too many."""
-    notice = notices.notices.get(waiting_id(each.performance_id)) if notices else None
-    return each.step is Step.REMINDER and notice is not None and (notice.read or notice.mailed)
+    notice = notices.notices.get(video_notice_id(each.performance_id)) if notices else None
+    return each.step is PushStep.REMINDER and notice is not None and (notice.read or notice.mailed)

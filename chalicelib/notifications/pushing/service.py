@@ -92,7 +92,7 @@ class PushService:
         owner = caller.owner
 
         def add(box: PushBox) -> PushBox:
-            added = with_device(_with_own_key(box, device.key_id), device)
+            added = with_device(_without_outdated_devices(box, device.key_id), device)
             if added is None:
                 raise Problem(
                     ProblemCode.LIMIT_REACHED,
@@ -104,18 +104,18 @@ class PushService:
         before = self._store.holder(device.device_id)
         box = self._store.change(caller.program_id, caller.member_id, add)
         if before != owner:
-            self._store.assign_device(device.device_id, owner)
-            self._take_from(before, device.device_id)
+            self._store.set_device_owner(device.device_id, owner)
+            self._remove_from_owner(before, device.device_id)
             # Of two who subscribe one browser at once, the later has it.
             if self._store.holder(device.device_id) != owner:
-                box = self._dropped(owner, device.device_id)
+                box = self._without_device(owner, device.device_id)
         return self._overview(box)
 
-    def _take_from(self, owner: str | None, device_id: str) -> None:
+    def _remove_from_owner(self, owner: str | None, device_id: str) -> None:
         if owner:
-            self._dropped(owner, device_id)
+            self._without_device(owner, device_id)
 
-    def _dropped(self, owner: str, device_id: str) -> PushBox:
+    def _without_device(self, owner: str, device_id: str) -> PushBox:
         program_id, _, member_id = owner.partition("/")
         return self._store.change(program_id, member_id, lambda box: without_device(box, device_id))
 
@@ -127,7 +127,7 @@ class PushService:
         # Not at the start of what notes events, which never needs it.
         from chalicelib.notifications.pushing.encryption import AUTH_BYTES, receiver_key
 
-        p256dh, auth = _decoded(subscription.p256dh), _decoded(subscription.auth)
+        p256dh, auth = _decode_base64url(subscription.p256dh), _decode_base64url(subscription.auth)
         try:
             receiver_key(p256dh)
         except ValueError as error:
@@ -142,8 +142,8 @@ class PushService:
         """Forget one of the caller's browsers. Raises the problem `not_found`."""
         if device_id not in self._store.box(caller.program_id, caller.member_id).devices:
             raise not_found("device")
-        self._dropped(caller.owner, device_id)
-        self._store.release_device(device_id, caller.owner)
+        self._without_device(caller.owner, device_id)
+        self._store.remove_device_owner(device_id, caller.owner)
 
     def unsubscribe_all(self, caller: Caller) -> None:
         """Forget all of the caller's browsers, as before signing out everywhere."""
@@ -153,7 +153,7 @@ class PushService:
         """Forget the browsers of a member who left; again changes nothing."""
         box = self._store.box(program_id, member_id)
         for each in box.devices:
-            self._store.release_device(each, box.owner)
+            self._store.remove_device_owner(each, box.owner)
         if box.version:
             self._store.remove(program_id, member_id)
 
@@ -179,14 +179,14 @@ class PushService:
         )
 
 
-def _with_own_key(box: PushBox, key_id: str) -> PushBox:
+def _without_outdated_devices(box: PushBox, key_id: str) -> PushBox:
     """Leave out browsers that subscribed with a key that the stack had before."""
     for each in [each for each in box.devices.values() if each.key_id != key_id]:
         box = without_device(box, each.device_id)
     return box
 
 
-def _decoded(text: str) -> bytes:
+def _decode_base64url(text: str) -> bytes:
     """Read base64url, with or without padding; what is none is empty."""
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

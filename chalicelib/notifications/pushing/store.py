@@ -16,15 +16,15 @@ from chalicelib.foundation.sweeps import due_key
 from chalicelib.foundation.table import Database, LeanModel, Read, StampedModel, Store
 from chalicelib.notifications.pushing.model import (
     Device,
+    PushAttempt,
     PushBox,
-    Step,
-    Try,
-    Video,
-    next_at,
+    PushedVideo,
+    PushStep,
+    next_push_at,
 )
-from chalicelib.notifications.store import MAX_ATTEMPTS, DueItem, due_people, unchanged
+from chalicelib.notifications.store import MAX_ATTEMPTS, DueItem, due_member_keys, unchanged
 
-PUSHES, HOLDER = "pushes", "holder"
+PUSHES, DEVICE_OWNER = "pushes", "holder"
 TO_PUSH = "to_push"
 
 
@@ -42,8 +42,8 @@ class PushItem(StampedModel, LeanModel):
 
     def to_box(self) -> PushBox:
         program_id, _, member_id = self.owner.partition("/")
-        devices = [_device_from(each) for each in self.devices or ()]
-        videos = [_video_from(each) for each in self.videos or ()]
+        devices = [_device_from_dict(each) for each in self.devices or ()]
+        videos = [_video_from_dict(each) for each in self.videos or ()]
         return PushBox(
             program_id=program_id,
             member_id=member_id,
@@ -105,13 +105,13 @@ class PushStore(Store):
         return becomes if written else None
 
     def _item(self, box: PushBox) -> PushItem:
-        at = next_at(box, self._clock.now())
+        at = next_push_at(box, self._clock.now())
         return PushItem(
             box.owner,
             PUSHES,
             version=box.version,
-            devices=[_device_told(each) for each in box.devices.values()] or None,
-            videos=[_video_told(each) for each in box.videos.values()] or None,
+            devices=[_device_to_dict(each) for each in box.devices.values()] or None,
+            videos=[_video_to_dict(each) for each in box.videos.values()] or None,
             due_in=TO_PUSH if at else None,
             due_key=due_key(box.program_id, at, box.member_id) if at else None,
         )
@@ -121,41 +121,45 @@ class PushStore(Store):
 
     def due_members(self, now: datetime) -> Iterator[tuple[str, str]]:
         """Yield (program id, member id) of members with pushes to send, each program's in turn."""
-        return due_people(self._database, TO_PUSH, now)
+        return due_member_keys(self._database, TO_PUSH, now)
 
     # --- whose a browser is
 
     def holder(self, device_id: str) -> str | None:
         """Return `<program>/<member>` of whom a browser is."""
         try:
-            found = self._database.get(DeviceOwnerItem, device_id, HOLDER, consistent_read=True)
+            found = self._database.get(
+                DeviceOwnerItem, device_id, DEVICE_OWNER, consistent_read=True
+            )
         except DoesNotExist:
             return None
         return str(found.holder)
 
-    def assign_device(self, device_id: str, owner: str) -> None:
+    def set_device_owner(self, device_id: str, owner: str) -> None:
         """Make a browser a member's, whosever it was."""
-        self._database.put(DeviceOwnerItem(device_id, HOLDER, holder=owner))
+        self._database.put(DeviceOwnerItem(device_id, DEVICE_OWNER, holder=owner))
 
-    def release_device(self, device_id: str, owner: str) -> None:
+    def remove_device_owner(self, device_id: str, owner: str) -> None:
         """Note that a browser is nobody's, if it is this member's."""
-        self._database.delete(DeviceOwnerItem(device_id, HOLDER), DeviceOwnerItem.holder == owner)
+        self._database.delete(
+            DeviceOwnerItem(device_id, DEVICE_OWNER), DeviceOwnerItem.holder == owner
+        )
 
 
-def _instant(text: str) -> datetime:
+def _parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def _bytes_told(content: bytes) -> str:
+def _bytes_to_text(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def _device_told(device: Device) -> dict[str, Any]:
+def _device_to_dict(device: Device) -> dict[str, Any]:
     return {
         "id": device.device_id,
         "endpoint": device.endpoint,
-        "p256dh": _bytes_told(device.p256dh),
-        "auth": _bytes_told(device.auth),
+        "p256dh": _bytes_to_text(device.p256dh),
+        "auth": _bytes_to_text(device.auth),
         "key": device.key_id,
         "label": device.label,
         "language": device.language,
@@ -164,7 +168,7 @@ def _device_told(device: Device) -> dict[str, Any]:
     }
 
 
-def _device_from(stored: Mapping[str, Any]) -> Device:
+def _device_from_dict(stored: Mapping[str, Any]) -> Device:
     return Device(
         device_id=stored["id"],
         endpoint=stored["endpoint"],
@@ -173,12 +177,12 @@ def _device_from(stored: Mapping[str, Any]) -> Device:
         key_id=stored["key"],
         label=stored["label"],
         language=stored["language"],
-        added_at=_instant(stored["added"]),
+        added_at=_parse_instant(stored["added"]),
         failures=int(stored.get("failures", 0)),
     )
 
 
-def _video_told(video: Video) -> dict[str, Any]:
+def _video_to_dict(video: PushedVideo) -> dict[str, Any]:
     tried = [
         {"step": step.value, "to": device_id, "tries": each.tries}
         | ({"at": each.at.isoformat()} if each.at else {})
@@ -192,14 +196,14 @@ def _video_told(video: Video) -> dict[str, Any]:
     }
 
 
-def _video_from(stored: Mapping[str, Any]) -> Video:
-    return Video(
+def _video_from_dict(stored: Mapping[str, Any]) -> PushedVideo:
+    return PushedVideo(
         performance_id=stored["id"],
-        since=_instant(stored["since"]),
+        since=_parse_instant(stored["since"]),
         ended=bool(stored.get("ended")),
         tried={
-            (Step(each["step"]), each["to"]): Try(
-                int(each["tries"]), _instant(each["at"]) if "at" in each else None
+            (PushStep(each["step"]), each["to"]): PushAttempt(
+                int(each["tries"]), _parse_instant(each["at"]) if "at" in each else None
             )
             for each in stored.get("tried", ())
         },

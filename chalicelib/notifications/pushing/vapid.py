@@ -27,10 +27,10 @@ from chalicelib.notifications.pushing.encryption import point_of
 TOKEN_LIFETIME = timedelta(hours=12)
 """RFC 8292 allows 24 hours; half of it leaves room for clocks that differ."""
 
-_RENEWED_BEFORE = timedelta(hours=6)
+_RENEWAL_MARGIN = timedelta(hours=6)
 _MAX_AUDIENCES = 100
-_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_INFO = b"greenroom vapid key 1"
+_CURVE_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_HKDF_INFO = b"greenroom vapid key 1"
 _SEED_BYTES = 48  # 128 bits more than the order has, so that the remainder is evenly drawn
 
 
@@ -40,10 +40,10 @@ def base64url(content: bytes) -> str:
 
 def derived_key(secret: str) -> EllipticCurvePrivateKey:
     """Derive the stack's signing key from its secret (FIPS 186-5, A.2.1)."""
-    seed = HKDF(algorithm=SHA256(), length=_SEED_BYTES, salt=None, info=_INFO).derive(
+    seed = HKDF(algorithm=SHA256(), length=_SEED_BYTES, salt=None, info=_HKDF_INFO).derive(
         secret.encode()
     )
-    return derive_private_key(int.from_bytes(seed, "big") % (_ORDER - 1) + 1, SECP256R1())
+    return derive_private_key(int.from_bytes(seed, "big") % (_CURVE_ORDER - 1) + 1, SECP256R1())
 
 
 class VapidKey:
@@ -75,7 +75,7 @@ class VapidKey:
         audience = f"{parts.scheme}://{parts.netloc}"
         now = self._clock.now()
         token, expires = self._tokens.get(audience, ("", now))
-        if expires - now <= _RENEWED_BEFORE:
+        if expires - now <= _RENEWAL_MARGIN:
             expires = now + TOKEN_LIFETIME
             claims = {"aud": audience, "exp": int(expires.timestamp())}
             if self._contact:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from chalicelib.foundation.personal import erased_address
 from chalicelib.foundation.problems import Problem
 from chalicelib.foundation.values import dataclass
-from chalicelib.notifications.mail_words import ALL, SCOPES
+from chalicelib.notifications.mail_words import ALL, UNSUBSCRIBE_SCOPES
 from chalicelib.notifications.model import NoticeCategory, without_mails
 from chalicelib.notifications.problems import NotificationProblem
 from chalicelib.notifications.store import NoticeStore
@@ -20,7 +20,7 @@ from chalicelib.programs.service import ProgramService
 
 MAX_TOKEN = 400
 _SIGNATURE_BYTES = 32
-_PURPOSE = b"unsubscribe\n"
+_SIGNING_PURPOSE = b"unsubscribe\n"
 """Keeps a signature from being one of something else that is made with the same key."""
 
 
@@ -48,28 +48,28 @@ class UnsubscribeTokens:
         payload = json.dumps(
             [of.program_id, of.member_id, of.scope], separators=(",", ":")
         ).encode()
-        return _encoded(self._signature(payload) + payload)
+        return _encode_base64url(self._signature(payload) + payload)
 
     def read(self, token: str) -> Unsubscription:
         """Read a token. Raises the problem `unsubscribe_link_invalid`."""
         try:
             signed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
         except (binascii.Error, ValueError) as error:
-            raise _invalid() from error
+            raise _link_invalid() from error
         signature, payload = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
-        if _encoded(signed) != token or not hmac.compare_digest(
+        if _encode_base64url(signed) != token or not hmac.compare_digest(
             signature, self._signature(payload)
         ):
-            raise _invalid()
+            raise _link_invalid()
         program_id, member_id, scope = json.loads(payload)
-        if scope not in SCOPES:  # a kind that there is no more: its mails have ended
-            raise _invalid()
+        if scope not in UNSUBSCRIBE_SCOPES:  # a kind that there is no more: its mails have ended
+            raise _link_invalid()
         return Unsubscription(program_id, member_id, scope)
 
     def _signature(self, payload: bytes) -> bytes:
         if self._key is None:
             self._key = self._fetch_key()
-        return hmac.digest(self._key.encode(), _PURPOSE + payload, hashlib.sha256)
+        return hmac.digest(self._key.encode(), _SIGNING_PURPOSE + payload, hashlib.sha256)
 
 
 class UnsubscribeService:
@@ -119,11 +119,11 @@ def _is_erased(member: Member) -> bool:
     return member.email == erased_address(member.member_id)
 
 
-def _encoded(content: bytes) -> str:
+def _encode_base64url(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def _invalid() -> Problem:
+def _link_invalid() -> Problem:
     return Problem(
         NotificationProblem.UNSUBSCRIBE_LINK_INVALID,
         "This link is not whole. Copy it from the mail again, or choose your mails in the app's "

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.activities.model import REMINDER
+from chalicelib.activities.model import SEND_REMINDER
 from chalicelib.foundation.cookies import read_cookie
 from chalicelib.foundation.html_pages import PageText
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
@@ -65,7 +65,7 @@ def callback(service: ConnectionService, request: Request[None, CallbackQuery]) 
     try:
         connected = service.connect(query.state, nonce, query.code, query.error)
     except Problem as problem:
-        result = _RESULTS.get(problem.code, "failed")
+        result = _CONSENT_RESULTS.get(problem.code, "failed")
         if result == "consent_expired" and not nonce:
             result = "cookie_missing"  # it ended in another browser than it began in
         path = connected_path(result=result, activity=problem.activity_id)
@@ -74,7 +74,7 @@ def callback(service: ConnectionService, request: Request[None, CallbackQuery]) 
     made, caption = connected.performance, None
     if made:
         caption = made.text.whole
-        message = f"Your video is on its way{_brought(made.points)}. {REMINDER}"
+        message = f"Your video is on its way{_points_earned_text(made.points)}. {SEND_REMINDER}"
         message += " This is the text to copy into it:" if caption else ""
     elif connected.problem:
         message = f"Your account is connected, but: {connected.problem.detail}"
@@ -103,7 +103,7 @@ def callback(service: ConnectionService, request: Request[None, CallbackQuery]) 
     )
 
 
-_RESULTS: dict[Code, str] = {
+_CONSENT_RESULTS: dict[Code, str] = {
     TikTokProblem.TIKTOK_CONSENT_DENIED: "denied",
     TikTokProblem.TIKTOK_SCOPE_MISSING: "scope_missing",
     TikTokProblem.TIKTOK_ACCOUNT_TAKEN: "account_taken",
@@ -116,7 +116,7 @@ def connected_path(**told: str | None) -> str:
     return "/connected?" + urlencode({name: value for name, value in told.items() if value})
 
 
-def _brought(points: int) -> str:
+def _points_earned_text(points: int) -> str:
     return f" and brought you {points} point{'' if points == 1 else 's'}" if points else ""
 
 

@@ -11,7 +11,7 @@ from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.values import dataclass
 from chalicelib.performances.model import BEFORE_STAGED, Performance, Reference, Waiting
-from chalicelib.performances.queue import MessageLost, StagingQueue
+from chalicelib.performances.queue import MessageNotQueued, StagingQueue
 from chalicelib.performances.service import PerformanceService
 from chalicelib.performances.store import PerformanceStore, WaitNotEnded
 from chalicelib.programs.model import MemberStatus
@@ -27,7 +27,7 @@ PENDING_GRACE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Connected:
+class ConnectionResult:
     """A connection just made, and what became of the send it was made for.
 
     `views` is whether its member lets views be read; None if they were not asked.
@@ -64,16 +64,20 @@ class ConnectionService:
         self._pending_sends = pending_sends
         self._clock = clock
 
-    def connect(self, state: str, nonce: str, code: str | None, error: str | None) -> Connected:
+    def connect(
+        self, state: str, nonce: str, code: str | None, error: str | None
+    ) -> ConnectionResult:
         """Finish a consent; if it was asked for by a send, make that send."""
         connection = self._consents.finish_consent(state, nonce, code, error)
         account, pending = connection.account, connection.pending
         self._bring_forward(account.program_id, account.member_id, Waiting.ACCOUNT)
         views = account.views_since is not None if connection.views else None
         if pending is None:
-            return Connected(account.display_name, None, None, views=views)
+            return ConnectionResult(account.display_name, None, None, views=views)
         performance, problem = self._send_pending(pending)
-        return Connected(account.display_name, performance, problem, pending.activity_id, views)
+        return ConnectionResult(
+            account.display_name, performance, problem, pending.activity_id, views
+        )
 
     def disconnect(self, caller: Caller) -> None:
         """Disconnect the caller's TikTok account; what was not sent yet fails, and says so."""
@@ -106,7 +110,7 @@ class ConnectionService:
                 if self._store.bring_forward(each, now, BEFORE_STAGED, waits_for)
             ]
             self._queue.send(found)
-        except (WaitNotEnded, MessageLost):
+        except (WaitNotEnded, MessageNotQueued):
             # The account is connected, or gone, all the same: that is what is to be answered.
             logger.exception("not queued: the clock does it")
 

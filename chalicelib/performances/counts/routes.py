@@ -10,5 +10,5 @@ def end(service: PostStatistics, request: Request[None, None]) -> Answer:
 
     Your TikTok account stays connected.
     """
-    service.end(request.caller)
+    service.revoke_views_consent(request.caller)
     return Answer(204)

@@ -17,8 +17,8 @@ from chalicelib.foundation.identity import Caller
 from chalicelib.foundation.logging import logger
 from chalicelib.foundation.sweeps import IsLate, no_time_limit
 from chalicelib.foundation.table import Conflict
-from chalicelib.performances.model import Counted, Performance, State, next_count
-from chalicelib.performances.store import Due, PerformanceStore
+from chalicelib.performances.model import Performance, PostCounts, State, next_count
+from chalicelib.performances.store import DueCount, PerformanceStore
 from chalicelib.programs.model import owner_key
 from chalicelib.tiktok.access_tokens.service import AccessTokens
 from chalicelib.tiktok.client import MAX_VIDEOS, VideoCounts
@@ -42,13 +42,13 @@ DUE_BATCH_SIZE = 100
 MAX_CALLS = 1000
 """In one run, each quarter of an hour: far below TikTok's 600 a minute, however fast it answers."""
 
-AGAIN = timedelta(minutes=15)
+RETRY_DELAY = timedelta(minutes=15)
 """When a reading that TikTok did not answer is tried again."""
 
-AGAIN_WITHOUT_ACCOUNT = timedelta(days=1)
+RETRY_DELAY_WITHOUT_ACCOUNT = timedelta(days=1)
 """When it is tried again while the member has to connect their account again."""
 
-SETTLED_AFTER = timedelta(minutes=1)
+CONSENT_SETTLE_TIME = timedelta(minutes=1)
 """A changed consent is applied again once what was under way at that moment has ended."""
 
 
@@ -73,7 +73,7 @@ class PostStatistics:
         self._client = client
         self._clock = clock
 
-    def end(self, caller: Caller) -> None:
+    def revoke_views_consent(self, caller: Caller) -> None:
         """End the caller's consent, and remove what was read by it; nothing to do is fine.
 
         Should this break off, the clock removes the rest.
@@ -93,7 +93,7 @@ class PostStatistics:
         now = self._clock.now()
         for performance in self._store.all_of(owner_key(program_id, member_id)):
             if account is None or performance.open_id != account.open_id:
-                self._forget(performance, now)
+                self._forget_counts(performance, now)
             elif (
                 performance.state is State.POSTED
                 and performance.post_id
@@ -103,20 +103,20 @@ class PostStatistics:
             ):
                 self._store.begin_counting(performance, now)
 
-    def follow_consents(self, is_late: IsLate = no_time_limit) -> int:
+    def apply_changed_consents(self, is_late: IsLate = no_time_limit) -> int:
         """Apply consents that changed, also those that failed at that moment; returns how many.
 
         Raises the first failure once all have had their turn: it comes again.
         """
         done = 0
         failure: Exception | None = None
-        changed = self._accounts.views_changed(self._clock.now() - SETTLED_AFTER)
+        changed = self._accounts.changed_views_consents(self._clock.now() - CONSENT_SETTLE_TIME)
         for program_id, member_id, changed_at in changed:
             if is_late():
                 break
             try:
                 self.apply_views_consent(program_id, member_id)
-                self._accounts.note_views_aligned(program_id, member_id, changed_at)
+                self._accounts.mark_views_consent_applied(program_id, member_id, changed_at)
             except Exception as error:  # noqa: BLE001  raised below, once the others had their turn
                 logger.exception("consent not followed", extra={"member_id": member_id})
                 failure = failure or error
@@ -126,7 +126,7 @@ class PostStatistics:
             raise failure
         return done
 
-    def count_due(self, is_late: IsLate = no_time_limit) -> int:
+    def read_due_counts(self, is_late: IsLate = no_time_limit) -> int:
         """Read the views of posts that are due; returns how many. The next run does the rest.
 
         Ends early when TikTok says that it was asked too often. Raises what this app itself is
@@ -142,7 +142,7 @@ class PostStatistics:
                     calls += 1
                     logger.append_keys(program_id=program_id, member_id=member_id)
                     try:
-                        counted += self._count(program_id, member_id, some)
+                        counted += self._read_counts(program_id, member_id, some)
                     except _TikTokBusy:
                         return counted
                     except Exception as error:  # raised below, once the others had their turn
@@ -150,25 +150,25 @@ class PostStatistics:
                             raise  # and so it would be for all others: this app itself is refused
                         logger.exception("not counted")
                         failure = failure or error
-                        self._later(some, AGAIN)
+                        self._postpone_counts(some, RETRY_DELAY)
         if failure:
             raise failure
         return counted
 
-    def _count(self, program_id: str, member_id: str, dues: Sequence[Due]) -> int:
+    def _read_counts(self, program_id: str, member_id: str, dues: Sequence[DueCount]) -> int:
         """Read some posts of one member; return how many were written."""
         account = self._accounts.views_account(program_id, member_id)
         allowed = [each for each in dues if account and each.open_id == account.open_id]
         for each in dues:
             if each not in allowed:
-                self._forget_due(each)
+                self._forget_due_counts(each)
         if account is None or not allowed:
             return 0
         try:
-            counts = self._ask(account, [each.post_id for each in allowed])
+            counts = self._request_counts(account, [each.post_id for each in allowed])
         except NotConnected:
             logger.info("not connected")
-            self._later(allowed, AGAIN_WITHOUT_ACCOUNT)
+            self._postpone_counts(allowed, RETRY_DELAY_WITHOUT_ACCOUNT)
             return 0
         except TikTokError as error:
             known = {"tiktok": error.code, "log_id": error.log_id}
@@ -181,13 +181,13 @@ class PostStatistics:
                 raise
             logger.warning("not counted now", extra=known)
             asked_for = getattr(error, "retry_after_seconds", None) or 0
-            self._later(allowed, max(AGAIN, timedelta(seconds=asked_for)))
+            self._postpone_counts(allowed, max(RETRY_DELAY, timedelta(seconds=asked_for)))
             if isinstance(error, TryLater) and error.is_rate_limit:
                 raise _TikTokBusy from error
             return 0
-        return sum(self._write(account, each, counts.get(each.post_id)) for each in allowed)
+        return sum(self._write_counts(account, each, counts.get(each.post_id)) for each in allowed)
 
-    def _ask(self, account: Account, post_ids: Sequence[str]) -> dict[str, VideoCounts]:
+    def _request_counts(self, account: Account, post_ids: Sequence[str]) -> dict[str, VideoCounts]:
         """Ask TikTok with a token of this very connection; once more with a new one if refused."""
         program_id, member_id = account.program_id, account.member_id
         token = self._tokens.access_token(program_id, member_id)
@@ -203,7 +203,7 @@ class PostStatistics:
             self._tokens.require_reconnect(program_id, member_id, token.value)
             raise NotConnected from error
 
-    def _write(self, account: Account, due: Due, counts: VideoCounts | None) -> bool:
+    def _write_counts(self, account: Account, due: DueCount, counts: VideoCounts | None) -> bool:
         """Write a reading; False if it is not to be written any more, or TikTok told nothing."""
         now = self._clock.now()
         count_at = next_count(due.posted_at or now, now)
@@ -211,7 +211,7 @@ class PostStatistics:
             logger.info("post not shown", extra={"performance_id": due.reference.performance_id})
             self._store.count_later(due, count_at)
             return False
-        counted = Counted(
+        counted = PostCounts(
             now, counts.views, counts.likes, counts.comments, counts.shares, counts.share_url
         )
         parts = [
@@ -225,25 +225,25 @@ class PostStatistics:
             return False
         return True
 
-    def _forget_due(self, due: Due) -> None:
+    def _forget_due_counts(self, due: DueCount) -> None:
         owner = owner_key(due.reference.program_id, due.reference.member_id)
         performance = self._store.get(owner, due.reference.performance_id)
         if performance is not None:
-            self._forget(performance, self._clock.now())
+            self._forget_counts(performance, self._clock.now())
 
-    def _forget(self, performance: Performance, now: datetime) -> None:
+    def _forget_counts(self, performance: Performance, now: datetime) -> None:
         counted = performance.counted
         if performance.count_at or (counted and counted.views is not None):
             self._store.forget_counts(performance, now)
 
-    def _later(self, dues: Iterable[Due], wait: timedelta) -> None:
+    def _postpone_counts(self, dues: Iterable[DueCount], wait: timedelta) -> None:
         count_at = self._clock.now() + wait
         for each in dues:
             self._store.count_later(each, count_at)
 
 
-def _by_member(dues: Iterable[Due]) -> dict[tuple[str, str], list[Due]]:
-    found: dict[tuple[str, str], list[Due]] = defaultdict(list)
+def _by_member(dues: Iterable[DueCount]) -> dict[tuple[str, str], list[DueCount]]:
+    found: dict[tuple[str, str], list[DueCount]] = defaultdict(list)
     for each in dues:
         found[each.reference.program_id, each.reference.member_id].append(each)
     return found

@@ -19,7 +19,7 @@ from chalicelib.performances.model import (
     staged,
     with_post,
 )
-from chalicelib.performances.queue import MessageLost, StagingQueue
+from chalicelib.performances.queue import MessageNotQueued, StagingQueue
 from chalicelib.performances.store import PerformanceStore
 from chalicelib.points.service import PointService
 from chalicelib.tiktok import webhooks
@@ -28,7 +28,7 @@ from chalicelib.tiktok.problems import TikTokProblem
 from chalicelib.tiktok.service import AccountService
 from chalicelib.tiktok.webhooks import EventKind, TikTokWebhookEvent
 
-_POSTED = frozenset({EventKind.POST_COMPLETE, EventKind.POST_PUBLIC})
+_POSTED_EVENTS = frozenset({EventKind.POST_COMPLETE, EventKind.POST_PUBLIC})
 """Events that prove a post: TikTok may report a public post without reporting its completion."""
 
 NO_REASON = "unknown"
@@ -62,35 +62,35 @@ class TikTokWebhooks:
         send it again; an unknown event changes nothing.
         """
         now = self._clock.now()
-        event = self._verified(signature, raw_body, now)
+        event = self._parse_verified(signature, raw_body, now)
         if event.kind is EventKind.AUTHORIZATION_REMOVED:
             ours = self._accounts.record_access_removed(event.open_id, event.created_at or now)
             logger.info("access removed", extra={"ours": ours})
             return
         try:
-            self._apply(event, now)
+            self._apply_event(event, now)
         except Conflict as conflict:
             told = "Not taken in just now. Send it again."
             raise Problem(ProblemCode.UNAVAILABLE, told) from conflict
 
-    def _verified(
+    def _parse_verified(
         self, signature: str | None, raw_body: bytes, now: datetime
     ) -> TikTokWebhookEvent:
         try:
-            webhooks.verify(signature, raw_body, self._client_secret(), now)
-            return webhooks.parse(raw_body)
+            webhooks.verify_signature(signature, raw_body, self._client_secret(), now)
+            return webhooks.parse_event(raw_body)
         except webhooks.SignatureRefused as error:
             logger.info("webhook refused", extra={"why": str(error)})
             raise Problem(
                 TikTokProblem.SIGNATURE_REFUSED, "This is not signed by TikTok for this app."
             ) from error
-        except webhooks.Malformed as error:
+        except webhooks.MalformedEvent as error:
             raise Problem(
                 TikTokProblem.MALFORMED_EVENT, f"The event is malformed: {error}."
             ) from error
 
     @retry_conflicts()
-    def _apply(self, event: TikTokWebhookEvent, now: datetime) -> None:
+    def _apply_event(self, event: TikTokWebhookEvent, now: datetime) -> None:
         """Move the performance that an event is about.
 
         Raises `Conflict` if a worker was faster each time.
@@ -105,17 +105,19 @@ class TikTokWebhooks:
             performance_id=performance.performance_id,
             performed_with=performance.correlation_id,
         )
-        self._move(event, performance, now)
+        self._move_performance(event, performance, now)
 
-    def _move(self, event: TikTokWebhookEvent, performance: Performance, now: datetime) -> None:
+    def _move_performance(
+        self, event: TikTokWebhookEvent, performance: Performance, now: datetime
+    ) -> None:
         """Move a performance as an event says. Raises `Conflict` if it was moved meanwhile."""
         kind = event.kind
         if kind is EventKind.INBOX_DELIVERED and performance.state in BEFORE_STAGED:
             changed = staged(performance, now)
-        elif kind in _POSTED and performance.state in BEFORE_POSTED:
+        elif kind in _POSTED_EVENTS and performance.state in BEFORE_POSTED:
             changed = posted(performance, now)
             if kind is EventKind.POST_PUBLIC and event.post_id:
-                count_at = self._count_at(changed, now)
+                count_at = self._first_count_at(changed, now)
                 changed = with_post(changed, event.post_id, count_at)
         elif kind is EventKind.POST_PUBLIC and performance.state is State.POSTED and event.post_id:
             self._note_post(event.post_id, performance, now)
@@ -143,11 +145,11 @@ class TikTokWebhooks:
     def _note_post(self, post_id: str, performance: Performance, now: datetime) -> None:
         """Note the first public post of what is posted already; a further one changes nothing."""
         if performance.post_id is None:
-            count_at = self._count_at(performance, now)
+            count_at = self._first_count_at(performance, now)
             noted = self._store.note_post(performance, post_id, count_at)
             logger.info("post noted", extra={"noted": noted})
 
-    def _count_at(self, performance: Performance, now: datetime) -> datetime | None:
+    def _first_count_at(self, performance: Performance, now: datetime) -> datetime | None:
         """Return when to read the views of a post; None unless its member lets them be read."""
         account = self._accounts.views_account(performance.program_id, performance.member_id)
         if account is None or account.open_id != performance.open_id:
@@ -162,9 +164,9 @@ class TikTokWebhooks:
         if performance.told_reason == reason:
             logger.info("failure known", extra={"why": reason})
             return
-        if not self._store.note_told_reason(performance, reason, now):
+        if not self._store.note_failure_reason(performance, reason, now):
             raise Conflict
         try:
             self._queue.send([performance.reference])
-        except MessageLost:
+        except MessageNotQueued:
             logger.exception("not queued: the clock does it")

@@ -13,7 +13,7 @@ from chalicelib.programs.store import (
     of_version,
 )
 
-_KIND = "campaign"
+_THING_KIND = "campaign"
 
 
 class AlreadyCreated(Exception):
@@ -37,7 +37,7 @@ class CampaignStore(Store):
             [
                 Put(item, CampaignItem.item.does_not_exist(), AlreadyCreated),
                 *name_change_parts(
-                    _KIND, campaign.program_id, campaign.campaign_id, None, campaign.name
+                    _THING_KIND, campaign.program_id, campaign.campaign_id, None, campaign.name
                 ),
                 act(
                     Kind.CAMPAIGN_CREATED,
@@ -81,7 +81,11 @@ class CampaignStore(Store):
                     CampaignItem.item.exists() & of_version(CampaignItem.version, was.version),
                 ),
                 *name_change_parts(
-                    _KIND, was.program_id, was.campaign_id, _open(was), _open(becomes)
+                    _THING_KIND,
+                    was.program_id,
+                    was.campaign_id,
+                    _open_name(was),
+                    _open_name(becomes),
                 ),
                 act(
                     Kind.CAMPAIGN_CHANGED,
@@ -95,5 +99,5 @@ class CampaignStore(Store):
         )
 
 
-def _open(campaign: Campaign) -> str | None:
+def _open_name(campaign: Campaign) -> str | None:
     return None if campaign.archived else campaign.name

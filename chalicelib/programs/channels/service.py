@@ -65,7 +65,7 @@ class ChannelService:
         except NameTaken:
             raise _name_taken(name) from None
         except ChannelLimitReached:
-            raise _too_many() from None
+            raise _channel_limit_reached() from None
         return _with_membership(channel, caller)
 
     def channels(
@@ -128,7 +128,7 @@ class ChannelService:
         except NameTaken:
             raise _name_taken(becomes.name) from None
         except ChannelLimitReached:
-            raise _too_many() from None
+            raise _channel_limit_reached() from None
         return _with_membership(becomes, caller)
 
     def channel_members(
@@ -172,9 +172,9 @@ class ChannelService:
             raise Problem(
                 ProblemCode.INVALID_REQUEST, f"{len(unknown)} of these are not members.", unknown
             )
-        full = [each for each in wanted if _is_full(known[each], channel_id)]
+        full = [each for each in wanted if _has_max_channels(known[each], channel_id)]
         if full:
-            raise _in_too_many(known[full[0]])
+            raise _membership_limit_reached(known[full[0]])
         for start in range(0, len(wanted), MAX_PER_TRANSACTION):
             try:
                 people = wanted[start : start + MAX_PER_TRANSACTION]
@@ -182,7 +182,7 @@ class ChannelService:
                 self._store.add_members(
                     channel_id,
                     [known[each].as_channel_member() for each in people],
-                    *_added(channel, new),
+                    *_members_added_acts(channel, new),
                 )
             except Conflict:
                 raise Problem(
@@ -214,7 +214,7 @@ class ChannelService:
         if channel_id in caller.channels:
             return
         if channel.archived:
-            raise _archived()
+            raise _channel_archived()
         shown = _as_channel_member(caller)
         joined = _act(Kind.CHANNEL_JOINED, channel, {}, {"member": caller.member_id})
         for _ in range(MAX_ATTEMPTS):
@@ -234,8 +234,8 @@ class ChannelService:
         """Return what a channel shows of a member who has changed, if they still may join."""
         if member.status is not MemberStatus.ACTIVE:
             raise Problem(ProblemCode.NOT_A_MEMBER, "You have just been removed from the program.")
-        if _is_full(member, channel_id):
-            raise _in_too_many(member)
+        if _has_max_channels(member, channel_id):
+            raise _membership_limit_reached(member)
         return member.as_channel_member()
 
     def leave(self, caller: Caller, channel_id: str) -> None:
@@ -263,7 +263,7 @@ class ChannelService:
     def _open_channel(self, caller: Caller, channel_id: str) -> Channel:
         channel = self._channel(caller, channel_id)
         if channel.archived:
-            raise _archived()
+            raise _channel_archived()
         return channel
 
 
@@ -271,7 +271,7 @@ def _act(kind: Kind, channel: Channel, before: dict[str, object], after: dict[st
     return act(kind, channel.program_id, channel.channel_id, before, after, title=channel.name)
 
 
-def _added(channel: Channel, member_ids: Sequence[str]) -> list[Act]:
+def _members_added_acts(channel: Channel, member_ids: Sequence[str]) -> list[Act]:
     if not member_ids:
         return []
     return [_act(Kind.CHANNEL_MEMBERS_ADDED, channel, {}, {"members": member_ids})]
@@ -292,7 +292,7 @@ def _as_channel_member(caller: Caller) -> ChannelMember:
     )
 
 
-def _is_full(member: Member, channel_id: str) -> bool:
+def _has_max_channels(member: Member, channel_id: str) -> bool:
     full = len(member.channels) >= MAX_CHANNELS_OF_MEMBER
     return full and channel_id not in member.channels
 
@@ -301,7 +301,7 @@ def _name_taken(name: str) -> Problem:
     return Problem(ProblemCode.NAME_TAKEN, f"There is already a channel named {name!r}.")
 
 
-def _too_many() -> Problem:
+def _channel_limit_reached() -> Problem:
     return Problem(
         ProblemCode.LIMIT_REACHED,
         f"A program has at most {MAX_CHANNELS} channels, and {MAX_CHANNELS_EVER} with archived "
@@ -310,7 +310,7 @@ def _too_many() -> Problem:
     )
 
 
-def _in_too_many(member: Member) -> Problem:
+def _membership_limit_reached(member: Member) -> Problem:
     return Problem(
         ProblemCode.LIMIT_REACHED,
         f"{member.email} is in {MAX_CHANNELS_OF_MEMBER} channels, and cannot be in more.",
@@ -318,7 +318,7 @@ def _in_too_many(member: Member) -> Problem:
     )
 
 
-def _archived() -> Problem:
+def _channel_archived() -> Problem:
     return Problem(
         ProgramProblem.CHANNEL_ARCHIVED,
         "The channel is archived: nobody can join it. Unarchive it first.",

@@ -33,7 +33,7 @@ from chalicelib.programs.store import (
     of_version,
 )
 
-_KIND = "channel"
+_THING_KIND = "channel"
 
 
 class AlreadyCreated(Exception):
@@ -50,7 +50,7 @@ class ChannelStore(Store):
     def create(self, channel: Channel) -> None:
         """Create a channel. Raises `AlreadyCreated`, `NameTaken` or `ChannelLimitReached`."""
         ids, made = CountedIdsItem.ids, CountedIdsItem.made
-        room = _room_for_another() & (made.does_not_exist() | (made < MAX_CHANNELS_EVER))
+        room = _below_channel_limit() & (made.does_not_exist() | (made < MAX_CHANNELS_EVER))
         self._database.commit(
             [
                 Put(
@@ -66,7 +66,7 @@ class ChannelStore(Store):
                     AlreadyCreated,
                 ),
                 *name_change_parts(
-                    _KIND, channel.program_id, channel.channel_id, None, channel.name
+                    _THING_KIND, channel.program_id, channel.channel_id, None, channel.name
                 ),
                 Update(
                     CountedIdsItem(channel.program_id, CHANNELS),
@@ -125,14 +125,16 @@ class ChannelStore(Store):
                 ],
                 ChannelItem.item.exists() & of_version(ChannelItem.version, was.version),
             ),
-            *name_change_parts(_KIND, was.program_id, was.channel_id, _open(was), _open(becomes)),
+            *name_change_parts(
+                _THING_KIND, was.program_id, was.channel_id, _open_name(was), _open_name(becomes)
+            ),
         ]
         counted, one = CountedIdsItem(was.program_id, CHANNELS), {was.channel_id}
         if becomes.archived and not was.archived:
             parts.append(Update(counted, [CountedIdsItem.ids.delete(one)]))
         elif was.archived and not becomes.archived:
             added = [CountedIdsItem.ids.add(one)]
-            parts.append(Update(counted, added, _room_for_another(), ChannelLimitReached))
+            parts.append(Update(counted, added, _below_channel_limit(), ChannelLimitReached))
         shown = ["name", "archived"]
         parts.append(
             act(
@@ -157,7 +159,7 @@ class ChannelStore(Store):
                 *(
                     part
                     for each in members
-                    for part in _joining(channel_id, each, _may_join(channel_id))
+                    for part in _join_parts(channel_id, each, _may_join(channel_id))
                 ),
                 *acts,
             ]
@@ -167,7 +169,7 @@ class ChannelStore(Store):
         """Add a member to a channel that they are not in yet. Raises `Conflict` as above."""
         outside = ~MemberItem.channels.contains(channel_id)
         self._database.commit(
-            [*_joining(channel_id, member, _may_join(channel_id) & outside), joined]
+            [*_join_parts(channel_id, member, _may_join(channel_id) & outside), joined]
         )
 
     def remove_member(self, program_id: str, channel_id: str, member_id: str, *acts: Act) -> None:
@@ -208,7 +210,7 @@ class ChannelStore(Store):
         return members_by_id(self._database, program_id, member_ids)
 
 
-def _joining(channel_id: str, member: ChannelMember, may: Condition) -> tuple[Part, Part]:
+def _join_parts(channel_id: str, member: ChannelMember, may: Condition) -> tuple[Part, Part]:
     return (
         Update(
             MemberItem(member.program_id, member_key(member.member_id)),
@@ -219,11 +221,11 @@ def _joining(channel_id: str, member: ChannelMember, may: Condition) -> tuple[Pa
     )
 
 
-def _open(channel: Channel) -> str | None:
+def _open_name(channel: Channel) -> str | None:
     return None if channel.archived else channel.name
 
 
-def _room_for_another() -> Condition:
+def _below_channel_limit() -> Condition:
     room: Condition = CountedIdsItem.ids.does_not_exist() | (
         size(CountedIdsItem.ids) < MAX_CHANNELS
     )

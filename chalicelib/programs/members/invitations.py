@@ -36,7 +36,7 @@ class InvitationMailer:
             if is_late() or len(undelivered) == MAX_UNDELIVERED:
                 break
             try:
-                sent += self._mail(due) is InvitationMail.HANDED_OVER
+                sent += self._mail_and_record(due) is InvitationMail.HANDED_OVER
             except Undelivered as error:
                 facts = {"member_id": due.member_id, "tries": due.tries + 1}
                 logger.warning("invitation undelivered", extra=facts)
@@ -45,12 +45,12 @@ class InvitationMailer:
             raise undelivered[0]
         return sent
 
-    def _mail(self, due: DueMail) -> InvitationMail | None:
+    def _mail_and_record(self, due: DueMail) -> InvitationMail | None:
         begun = due.postponed(self._clock.now())
         if not self._store.begin_mail(due, begun):
             return None  # another run has it, the member signed in, or was removed
         try:
-            mail = self._outcome(due)
+            mail = self._mail_outcome(due)
         except MailQuotaUsedUp:
             # A try counts against an address only if it could have been mailed.
             self._store.begin_mail(begun, replace(begun, tries=due.tries))
@@ -59,7 +59,7 @@ class InvitationMailer:
         logger.info("invitation", extra={"member_id": due.member_id, "mail": mail.value})
         return mail
 
-    def _outcome(self, due: DueMail) -> InvitationMail:
+    def _mail_outcome(self, due: DueMail) -> InvitationMail:
         if self._pool is None:
             return InvitationMail.ELSEWHERE
         if due.tries >= MAIL_TRIES:

@@ -16,9 +16,9 @@ from typing import Literal
 from chalicelib.foundation.identity import MAX_EMAIL_LENGTH, Role, normalized_email
 from chalicelib.foundation.texts import clean_line
 from chalicelib.foundation.values import dataclass
-from chalicelib.programs.model import MAX_NAME, Member
+from chalicelib.programs.model import MAX_NAME_LENGTH, Member
 
-MAX_ROSTER = 60_000  # characters: what fits a body, for those that take one byte
+MAX_ROSTER_BYTES = 60_000  # characters: what fits a body, for those that take one byte
 MAX_PEOPLE = 1000  # 40 transactions, a few seconds of the 29 that the gateway waits
 MAX_CELL_LINES = 20  # of a quoted cell; a quote that nobody closed must not swallow the file
 _DELIMITERS = ",;\t"
@@ -61,7 +61,7 @@ _HEADINGS: dict[Column, str] = {
 _COLUMNS: dict[str, Column] = {
     heading: column for column, headings in _HEADINGS.items() for heading in headings.split("|")
 }
-_E_MAIL = re.compile(r"e mail|email|mail|courriel|correo")
+_EMAIL_WORD_PATTERN = re.compile(r"e mail|email|mail|courriel|correo")
 _ADDRESS_WORDS = frozenset(  # what may stand beside "e-mail" and still mean the person's own
     re.findall(
         "[a-z]+",
@@ -72,22 +72,26 @@ _ADDRESS_WORDS = frozenset(  # what may stand beside "e-mail" and still mean the
     )
 )
 # Somebody without an address, or with a broken one, rather than the heading of a column.
-_ATTEMPT = re.compile(r"@|\bat\b|\.\w", re.IGNORECASE)
+_ADDRESS_LIKE_PATTERN = re.compile(r"@|\bat\b|\.\w", re.IGNORECASE)
 _ROLES = {
     "": Role.MEMBER,
     **dict.fromkeys(("member", "mitglied", "miembro", "membre", "membro", "lid"), Role.MEMBER),
     "manager": Role.MANAGER,  # no other word makes anybody one
 }
-_BRACKETED = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*")
+_BRACKETED_PATTERN = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*")
 # Each of them reads a text in one way only: a file made to be ambiguous costs no more than others.
-_ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+")
-_NAMED_ADDRESS = re.compile(rf"([^<>]*)<\s*({_ADDRESS.pattern})\s*>")
-_NAMED_ADDRESSES = re.compile(rf"(?:[^<>]*<\s*{_ADDRESS.pattern}\s*>)+[\s,;]*")
-_MAILTO = re.compile(r"^mailto:", re.IGNORECASE)
+_ADDRESS_PATTERN = re.compile(r"[^\s@<>]+@[^\s@<>]+")
+_NAMED_ADDRESS_PATTERN = re.compile(rf"([^<>]*)<\s*({_ADDRESS_PATTERN.pattern})\s*>")
+_NAMED_ADDRESSES_PATTERN = re.compile(rf"(?:[^<>]*<\s*{_ADDRESS_PATTERN.pattern}\s*>)+[\s,;]*")
+_MAILTO_PATTERN = re.compile(r"^mailto:", re.IGNORECASE)
 # What copying leaves around an address: letters without width, a list's bullet or number, quotes.
-_UNSEEN = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-_UNSEEN_AROUND = re.compile(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$")
-_BULLET = re.compile(r"^(?:[-*\u2010-\u2015\u2022\u2023\u25aa\u25cf\u25e6\u00b7]|\d{1,4}[.)])\s+")
+_INVISIBLE_CHARACTERS = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_INVISIBLE_AROUND_PATTERN = re.compile(
+    rf"^[\s{_INVISIBLE_CHARACTERS}]+|[\s{_INVISIBLE_CHARACTERS}]+$"
+)
+_BULLET_PATTERN = re.compile(
+    r"^(?:[-*\u2010-\u2015\u2022\u2023\u25aa\u25cf\u25e6\u00b7]|\d{1,4}[.)])\s+"
+)
 _QUOTES = (
     '""',
     "''",
@@ -100,15 +104,17 @@ _QUOTES = (
 )
 _QUOTE_MARKS = "\"'\u2018\u2019\u201c\u201d\u201e\u201f\u00ab\u00bb"
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|:\t])"?', re.IGNORECASE)
-_LOST = "\ufffd"  # where a letter was that somebody read in another encoding than it was written in
+_REPLACEMENT_CHARACTER = (
+    "\ufffd"  # where a letter was that somebody read in another encoding than it was written in
+)
 # Signs beside letters as no name has them: Polish, Czech, old Macintosh or UTF-8 letters
 # read as Windows-1252. Words of accented letters are Cyrillic or Greek ones; Iceland has three in a
 # row.
-_SIGNS = "£¥§¯³¹¼¾¿¶†‡‰\u02c6\u02dcƒ"
-_GARBLED = re.compile(
-    rf"(?<=[^\W\d_])[{_SIGNS}]|[{_SIGNS}](?=[^\W\d_])|[ÂÃ][\x80-\xbf]|[À-ÖØ-öø-ÿ]{{4}}"
+_MOJIBAKE_SIGNS = "£¥§¯³¹¼¾¿¶†‡‰\u02c6\u02dcƒ"
+_GARBLED_PATTERN = re.compile(
+    rf"(?<=[^\W\d_])[{_MOJIBAKE_SIGNS}]|[{_MOJIBAKE_SIGNS}](?=[^\W\d_])|[ÂÃ][\x80-\xbf]|[À-ÖØ-öø-ÿ]{{4}}"
 )
-_WORKBOOKS = ("PK\x03\x04", "ÐÏ\x11à")  # how files of Excel and OpenOffice begin
+_WORKBOOK_SIGNATURES = ("PK\x03\x04", "ÐÏ\x11à")  # how files of Excel and OpenOffice begin
 
 
 class RosterUnreadable(ValueError):
@@ -205,11 +211,11 @@ def read_roster(text: str) -> list[RosterRow]:
     skipped, and so is a title before the header. Raises `RosterUnreadable` for a file of nobody
     and for one with too many people.
     """
-    if text.startswith(_WORKBOOKS):
+    if text.startswith(_WORKBOOK_SIGNATURES):
         raise RosterUnreadable(
             "no_email_column", "This is a workbook. Save the sheet of people as CSV in UTF-8."
         )
-    records = list(_records(_decoded_again(text)))
+    records = list(_records(_decode_utf_16_again(text)))
     if not records:
         raise RosterUnreadable("empty_file", "There is nobody in this file.")
     columns, records = _header(records)
@@ -227,7 +233,7 @@ def read_roster(text: str) -> list[RosterRow]:
     return list(_without_repetitions(rows))
 
 
-def _decoded_again(text: str) -> str:
+def _decode_utf_16_again(text: str) -> str:
     """Undo that a file in UTF-16 was read as if each of its bytes were a letter, as far as it goes.
 
     Read as Latin-1, it can be read again; read as UTF-8, its letters beyond ASCII are lost, and
@@ -238,7 +244,7 @@ def _decoded_again(text: str) -> str:
     for encoding in ("latin-1", "cp1252"):
         with suppress(UnicodeError):
             return decode_roster(text.encode(encoding))
-    return text.lstrip(_LOST).replace("\0", "")
+    return text.lstrip(_REPLACEMENT_CHARACTER).replace("\0", "")
 
 
 def _records(text: str) -> Iterator[_Record]:
@@ -309,7 +315,7 @@ def _header(records: list[_Record]) -> tuple[list[Column | None] | None, list[_R
     headings = [_column(cell) for cell in records[0].cells]
     for number, record in enumerate(records):
         columns = [_column(cell) for cell in record.cells]
-        if "email" in columns and not any(map(_ADDRESS.fullmatch, record.cells)):
+        if "email" in columns and not any(map(_ADDRESS_PATTERN.fullmatch, record.cells)):
             return columns, records[number + 1 :]
         if "@" in record.text:
             found = _unknown_header(records, number)
@@ -339,7 +345,7 @@ def _unknown_header(
     if number == addressed or len(places) != 1:
         return None
     [place] = places
-    if place >= len(header) or not header[place] or any(map(_ATTEMPT.search, header)):
+    if place >= len(header) or not header[place] or any(map(_ADDRESS_LIKE_PATTERN.search, header)):
         return None
     columns = [_column(cell) for cell in header]
     columns[place] = "email"
@@ -355,21 +361,23 @@ def _column(cell: str) -> Column | None:
     plain = " ".join(each for each in _plain_heading(cell).split() if not each.isdigit())
     if plain in _COLUMNS:
         return _COLUMNS[plain]
-    others, addresses = _E_MAIL.subn(" ", plain)
+    others, addresses = _EMAIL_WORD_PATTERN.subn(" ", plain)
     return "email" if addresses == 1 and _ADDRESS_WORDS.issuperset(others.split()) else None
 
 
 def _plain_heading(cell: str) -> str:
-    if len(cell) > MAX_NAME:
+    if len(cell) > MAX_NAME_LENGTH:
         return ""
-    letters = unicodedata.normalize("NFKD", _BRACKETED.sub(" ", cell)).casefold()
+    letters = unicodedata.normalize("NFKD", _BRACKETED_PATTERN.sub(" ", cell)).casefold()
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return " ".join(re.sub(r"[\W_]+", " ", plain).split())
 
 
 def _rows(record: _Record, columns: Sequence[Column | None] | None) -> Iterator[RosterRow]:
-    if _is_of_a_mail_program(record, columns):
-        yield from _list_of(record, [record.text])  # whatever its quotes mean to a spreadsheet
+    if _is_mail_address_list(record, columns):
+        yield from _rows_of_addresses(
+            record, [record.text]
+        )  # whatever its quotes mean to a spreadsheet
     elif record.malformed:
         yield _row_of_error(
             record,
@@ -378,18 +386,18 @@ def _rows(record: _Record, columns: Sequence[Column | None] | None) -> Iterator[
         )
     elif columns is None or any(map(_has_address, record.cells[len(columns) :])):
         yield from _rows_without_header(record)
-    elif _other_addresses(record, columns):
+    elif _has_other_addresses(record, columns):
         if not all(map(_is_list, filter(None, record.cells))):
-            yield _row_of_error(record, *_SEVERAL)
+            yield _row_of_error(record, *_SEVERAL_ADDRESSES_ERROR)
         else:
-            yield from _list_of(record, [cell for cell in record.cells if cell])
+            yield from _rows_of_addresses(record, [cell for cell in record.cells if cell])
     else:
         yield from _rows_by_header(record, columns)
 
 
-def _is_of_a_mail_program(record: _Record, columns: Sequence[Column | None] | None) -> bool:
+def _is_mail_address_list(record: _Record, columns: Sequence[Column | None] | None) -> bool:
     """Return whether a row is `Lee, Ana <ana@x>`, and its comma is none of a spreadsheet's."""
-    if not _NAMED_ADDRESSES.fullmatch(record.text.strip()):
+    if not _NAMED_ADDRESSES_PATTERN.fullmatch(record.text.strip()):
         return False
     if columns is None or record.malformed or len(record.cells) > len(columns):
         return True
@@ -397,7 +405,7 @@ def _is_of_a_mail_program(record: _Record, columns: Sequence[Column | None] | No
     return not any(_has_address(cell) for column, cell in by_column if column == "email")
 
 
-def _other_addresses(record: _Record, columns: Sequence[Column | None]) -> bool:
+def _has_other_addresses(record: _Record, columns: Sequence[Column | None]) -> bool:
     """Return whether an address that is not the row's own stands where a name or role belongs."""
     cells = list(zip(columns, record.cells, strict=False))
     own = {cell.casefold() for column, cell in cells if column == "email"}
@@ -415,10 +423,12 @@ def _is_list(cell: str) -> bool:
     return False
 
 
-def _list_of(record: _Record, cells: Sequence[str]) -> Iterator[RosterRow]:
+def _rows_of_addresses(record: _Record, cells: Sequence[str]) -> Iterator[RosterRow]:
     for cell in cells:
         for address, name in _addresses(cell):
-            yield RosterRow(record.line, address[:MAX_EMAIL_LENGTH], _content(address, name, ""))
+            yield RosterRow(
+                record.line, address[:MAX_EMAIL_LENGTH], _row_content(address, name, "")
+            )
 
 
 def _rows_by_header(record: _Record, columns: Sequence[Column | None]) -> Iterator[RosterRow]:
@@ -427,18 +437,18 @@ def _rows_by_header(record: _Record, columns: Sequence[Column | None]) -> Iterat
         if column and cell:
             found.setdefault(column, []).append(cell)
     written = found.get("email", [""])[0]
-    name, role = _name(found), found.get("role", [""])[0]
+    name, role = _join_name(found), found.get("role", [""])[0]
     addresses = _addresses(written)
     if len(addresses) > 1 and name:
-        yield _row_of_error(record, *_SEVERAL)
+        yield _row_of_error(record, *_SEVERAL_ADDRESSES_ERROR)
         return
     for address, own_name in addresses:
         yield RosterRow(
-            record.line, address[:MAX_EMAIL_LENGTH], _content(address, name or own_name, role)
+            record.line, address[:MAX_EMAIL_LENGTH], _row_content(address, name or own_name, role)
         )
 
 
-def _name(found: dict[Column, list[str]]) -> str:
+def _join_name(found: dict[Column, list[str]]) -> str:
     """Join a name of its columns.
 
     `Name` beside a first name is the last one (German, French); beside a last name, the first one
@@ -450,7 +460,7 @@ def _name(found: dict[Column, list[str]]) -> str:
     return " ".join([*first, *plain, *last])
 
 
-_SEVERAL = (
+_SEVERAL_ADDRESSES_ERROR = (
     "several_addresses",
     "There are several addresses in this line beside other things. Give each person a line.",
 )
@@ -461,9 +471,9 @@ def _rows_without_header(record: _Record) -> Iterator[RosterRow]:
     addressed = [place for place, cell in enumerate(record.cells) if _has_address(cell)]
     if len(addressed) > 1 or any(len(_addresses(cell)) > 1 for cell in filled):
         if len(addressed) == len(filled):
-            yield from _list_of(record, filled)
+            yield from _rows_of_addresses(record, filled)
         else:
-            yield _row_of_error(record, *_SEVERAL)
+            yield _row_of_error(record, *_SEVERAL_ADDRESSES_ERROR)
         return
     place = addressed[0] if addressed else 0
     before, after = record.cells[:place], record.cells[place + 1 :]
@@ -473,7 +483,7 @@ def _rows_without_header(record: _Record) -> Iterator[RosterRow]:
     else:
         name, role = (*after, "", "")[:2]
     yield RosterRow(
-        record.line, address[:MAX_EMAIL_LENGTH], _content(address, name or own_name, role)
+        record.line, address[:MAX_EMAIL_LENGTH], _row_content(address, name or own_name, role)
     )
 
 
@@ -483,10 +493,10 @@ def _addresses(cell: str) -> list[tuple[str, str]]:
     `ana@x`, `Ana Lee <ana@x>`, `"Lee, Ana" <ana@x>; Ben <ben@x>`, `ana@x; ben@x`. Any other
     text is one address, as it is written.
     """
-    if _NAMED_ADDRESSES.fullmatch(cell.strip()):
+    if _NAMED_ADDRESSES_PATTERN.fullmatch(cell.strip()):
         return [
             (bare_address(address), name.strip(f" \t;,{_QUOTE_MARKS}"))
-            for name, address in _NAMED_ADDRESS.findall(cell)
+            for name, address in _NAMED_ADDRESS_PATTERN.findall(cell)
         ]
     parts = [part for part in re.split(r"[\s,;]+", cell) if part]
     if len(parts) > 1 and all(map(_has_address, parts)):
@@ -496,18 +506,22 @@ def _addresses(cell: str) -> list[tuple[str, str]]:
 
 def bare_address(written: str) -> str:
     """Return an address without what copying from lists, mails and web pages leaves around it."""
-    address = _BULLET.sub("", _UNSEEN_AROUND.sub("", written))
+    address = _BULLET_PATTERN.sub("", _INVISIBLE_AROUND_PATTERN.sub("", written))
     for pair in _QUOTES:
         if address[:1] == pair[0] and address[1:].endswith(pair[1]):
             address = address[1:-1]
             break
     # With one apostrophe before it, spreadsheets keep a cell as it was typed.
-    return _MAILTO.sub("", _UNSEEN_AROUND.sub("", address)).removeprefix("'").rstrip(".,;:")
+    return (
+        _MAILTO_PATTERN.sub("", _INVISIBLE_AROUND_PATTERN.sub("", address))
+        .removeprefix("'")
+        .rstrip(".,;:")
+    )
 
 
 def is_garbled(name: str) -> bool:
     """Return whether a name looks read in another encoding than it was written in."""
-    return _LOST in name or _GARBLED.search(name) is not None
+    return _REPLACEMENT_CHARACTER in name or _GARBLED_PATTERN.search(name) is not None
 
 
 def _has_address(cell: str) -> bool:
@@ -515,7 +529,7 @@ def _has_address(cell: str) -> bool:
     return any("@" in part.strip("@") for part in cell.split())
 
 
-def _content(written: str, name: str, role: str) -> Invitee | RowError:
+def _row_content(written: str, name: str, role: str) -> Invitee | RowError:
     if not written:
         return RowError("missing_email", "There is no e-mail address in this line.")
     if len(written) > MAX_EMAIL_LENGTH:
@@ -533,8 +547,8 @@ def _content(written: str, name: str, role: str) -> Invitee | RowError:
             "Letters of this name were lost or changed, because the file was read in another "
             "encoding than it was written in. Save it as CSV in UTF-8.",
         )
-    if len(plain_name) > MAX_NAME:
-        return RowError("name_too_long", f"A name has at most {MAX_NAME} characters.")
+    if len(plain_name) > MAX_NAME_LENGTH:
+        return RowError("name_too_long", f"A name has at most {MAX_NAME_LENGTH} characters.")
     known = _ROLES.get(clean_line(role).casefold())
     if known is None:
         return RowError("unknown_role", "A role is member or manager; left empty it is member.")

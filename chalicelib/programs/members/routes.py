@@ -15,13 +15,13 @@ from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.members.model import MemberFilter
 from chalicelib.programs.members.roster import (
     MAX_PEOPLE,
-    MAX_ROSTER,
+    MAX_ROSTER_BYTES,
     RowOutcome,
     RowResult,
     decode_roster,
 )
 from chalicelib.programs.members.service import MemberService
-from chalicelib.programs.model import MAX_SEARCH, MemberStatus
+from chalicelib.programs.model import MAX_SEARCH_LENGTH, MemberStatus
 from chalicelib.programs.problems import ProgramProblem
 from chalicelib.programs.views import MemberList, MemberView, Name, member_list
 
@@ -49,7 +49,7 @@ class Roster(Schema):
     csv: Annotated[
         str | None,
         Field(
-            max_length=MAX_ROSTER,
+            max_length=MAX_ROSTER_BYTES,
             description="The text of a CSV file: commas, semicolons or tabs. With a header it has "
             "a column for the e-mail address, and may have some for the name (also first and last "
             "name) and the role; without one its columns are email, name and role, or its lines "
@@ -60,14 +60,14 @@ class Roster(Schema):
     csv_base64: Annotated[
         str | None,
         Field(
-            max_length=MAX_ROSTER,
+            max_length=MAX_ROSTER_BYTES,
             description="The file itself in base64, in UTF-8, UTF-16 or Windows-1252; its text is "
             "read as `csv` is",
         ),
     ] = None
 
 
-Beginning = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SEARCH), LINE]
+Beginning = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SEARCH_LENGTH), LINE]
 
 
 MAX_IDS = 100

@@ -167,7 +167,7 @@ class MemberService:
         """
         member, now = self.member(caller, member_id), self._clock.now()
         if member.status is MemberStatus.REMOVED:
-            raise _removed()
+            raise _member_removed()
         if member.status is MemberStatus.ACTIVE:
             raise Problem(
                 ProgramProblem.ALREADY_A_MEMBER,
@@ -178,7 +178,7 @@ class MemberService:
             return member
         retry_at = mail_due_at(now, member.mailed_at)
         if retry_at > now:
-            raise _mailed_too_lately(member, retry_at, caller, now)
+            raise _mailed_too_recently(member, retry_at, caller, now)
         if not self._store.mail_again(member, now):
             raise Conflict
         return replace(member, mail=InvitationMail.WAITING)
@@ -202,7 +202,7 @@ class MemberService:
         known = self._store.by_email(caller.program_id, invitees.keys())
         now = self._clock.now()
         new = [
-            _to_invite(caller, invitee, now)
+            _new_member_of(caller, invitee, now)
             for email, invitee in invitees.items()
             if email not in known
         ]
@@ -241,7 +241,7 @@ class MemberService:
         if invitee.email in invited:
             member, new = invited[invitee.email]
         elif known[invitee.email].status is MemberStatus.REMOVED:
-            back = _to_invite(caller, invitee, now)
+            back = _new_member_of(caller, invitee, now)
             member, new = self._programs.reinvite_removed(known[invitee.email], back)
         else:
             member, new = known[invitee.email], False
@@ -269,7 +269,7 @@ class MemberService:
         check_version("this member", member.version, version)
         _require_expected(member, expected)
         if member.status is MemberStatus.REMOVED:
-            raise _removed()
+            raise _member_removed()
         if member.role is role:
             return member
         becomes = replace(member, role=role, version=member.version + 1)
@@ -312,7 +312,7 @@ def _fingerprint(wanted: MemberFilter) -> str:
     return sha256(repr(wanted).encode()).hexdigest()[:16]
 
 
-def _to_invite(caller: Caller, invitee: Invitee, now: datetime) -> Member:
+def _new_member_of(caller: Caller, invitee: Invitee, now: datetime) -> Member:
     member = new_invited_member(caller.program_id, invitee.email, invitee.role, now)
     return replace(member, name=invitee.name or member.name)
 
@@ -322,14 +322,14 @@ def _require_expected(member: Member, expected: Member | None) -> None:
         raise changed_meanwhile(member.email)
 
 
-def _removed() -> Problem:
+def _member_removed() -> Problem:
     return Problem(
         ProgramProblem.MEMBER_REMOVED,
         "This person was removed from the program. Invite them by their address first.",
     )
 
 
-def _mailed_too_lately(
+def _mailed_too_recently(
     member: Member, retry_at: datetime, caller: Caller, now: datetime
 ) -> Problem:
     local = local_time(retry_at, caller.time_zone)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp.type_defs import AdminCreateUserRequestTypeDef
 
 NEVER_SIGNED_IN = "FORCE_CHANGE_PASSWORD"
-_SIGNS_IN = frozenset({"CONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER"})
+_SIGNED_IN_STATES = frozenset({"CONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER"})
 
 
 class NotMailed(Exception):
@@ -29,7 +29,7 @@ class MailQuotaUsedUp(NotMailed):
     """The pool mails nobody for now: a quota is used up, of the day or of this second."""
 
 
-_REASONS = {
+_ERRORS_BY_CODE = {
     "CodeDeliveryFailureException": Undelivered,
     "LimitExceededException": MailQuotaUsedUp,
     "TooManyRequestsException": MailQuotaUsedUp,
@@ -57,7 +57,7 @@ class UserPool:
             return self._invite(email)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            raise _REASONS.get(code, NotMailed)(code) from None
+            raise _ERRORS_BY_CODE.get(code, NotMailed)(code) from None
 
     def sign_in(self, email: str) -> dict[str, str] | None:
         """Return what the pool keeps of a person: attributes, state and instants, no password."""
@@ -83,7 +83,7 @@ class UserPool:
             return self._invite_again(email)
         except known.InvalidParameterException as error:
             # The pool refuses the address; ours are looser than RFC 5321.
-            return _refused(error.response["Error"]["Code"])
+            return _log_refusal(error.response["Error"]["Code"])
         return InvitationMail.HANDED_OVER
 
     def _invite_again(self, email: str) -> InvitationMail:
@@ -93,8 +93,8 @@ class UserPool:
             # A person who signs in at this very moment needs no mail any more.
             with suppress(self._cognito.exceptions.UnsupportedUserStateException):
                 self._mail(email, again=True)
-        elif state not in _SIGNS_IN:
-            return _refused(state)
+        elif state not in _SIGNED_IN_STATES:
+            return _log_refusal(state)
         return InvitationMail.HANDED_OVER
 
     def _mail(self, email: str, *, again: bool = False) -> None:
@@ -112,6 +112,6 @@ class UserPool:
         self._cognito.admin_create_user(**wanted)
 
 
-def _refused(reason: str | None) -> InvitationMail:
+def _log_refusal(reason: str | None) -> InvitationMail:
     logger.warning("invitation refused", extra={"told": reason})
     return InvitationMail.FAILED

@@ -9,15 +9,17 @@ from typing import TextIO
 BYTE_ORDER_MARK = "\ufeff"
 """By which spreadsheets know that what follows is UTF-8."""
 
-STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What cells begin with that spreadsheets may run, the wide forms of these signs too."""
 
-_SIGNS = re.escape("".join(STARTS_A_FORMULA))
-_UNSEEN = r"\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_FORMULA_SIGNS = re.escape("".join(FORMULA_STARTS))
+_INVISIBLE_CHARACTERS = r"\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 """What may stand before a sign and is not seen: a spreadsheet may leave it out."""
 
-_BEGINS = re.compile(rf'["{_UNSEEN}]*[{_SIGNS}]')
-_BEGINS_ANEW = re.compile(rf"""([;\t\r\n][;"'{_UNSEEN}]*)([=+\-@\uff1d\uff0b\uff0d\uff20])""")
+_FORMULA_START_PATTERN = re.compile(rf'["{_INVISIBLE_CHARACTERS}]*[{_FORMULA_SIGNS}]')
+_FORMULA_WITHIN_PATTERN = re.compile(
+    rf"""([;\t\r\n][;"'{_INVISIBLE_CHARACTERS}]*)([=+\-@\uff1d\uff0b\uff0d\uff20])"""
+)
 """A sign behind what ends a cell elsewhere: where a comma is the decimal point, spreadsheets take
 cells apart at semicolons, quotes or not."""
 
@@ -43,5 +45,5 @@ def escape_formula(cell: Cell) -> str | int | float:
     if isinstance(cell, int | float):
         return cell
     text = cell.isoformat() if isinstance(cell, date) else cell
-    text = _BEGINS_ANEW.sub(r"\1'\2", text.replace("\0", ""))
-    return f"'{text}" if _BEGINS.match(text) else text
+    text = _FORMULA_WITHIN_PATTERN.sub(r"\1'\2", text.replace("\0", ""))
+    return f"'{text}" if _FORMULA_START_PATTERN.match(text) else text

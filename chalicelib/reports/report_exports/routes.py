@@ -17,14 +17,14 @@ from chalicelib.reports.report_exports.store import Export, ExportStatus, Table
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
-_PERIOD = ("from_day", "to_day")
-_TAKES: Mapping[Table, tuple[str, ...]] = {
-    Table.OVERVIEW: _PERIOD,
-    Table.ACTIVITY: ("activity_id", *_PERIOD),
+_PERIOD_FIELDS = ("from_day", "to_day")
+_FIELDS_BY_REPORT: Mapping[Table, tuple[str, ...]] = {
+    Table.OVERVIEW: _PERIOD_FIELDS,
+    Table.ACTIVITY: ("activity_id", *_PERIOD_FIELDS),
     Table.PERFORMANCES: ("activity_id",),
-    Table.CAMPAIGN: ("campaign_id", *_PERIOD),
-    Table.CHANNELS: _PERIOD,
-    Table.MEMBERS: _PERIOD,
+    Table.CAMPAIGN: ("campaign_id", *_PERIOD_FIELDS),
+    Table.CHANNELS: _PERIOD_FIELDS,
+    Table.MEMBERS: _PERIOD_FIELDS,
     Table.AUDIT: ("actor", "thing", "kind", "since", "until"),
 }
 """What each report is narrowed by."""
@@ -64,7 +64,7 @@ def _check_narrowing(body: NewExport) -> None:
     given = set(body.model_dump(exclude_none=True)) - {"report"}
     errors = tuple(
         FieldError(name, "extra_forbidden", f"The report {body.report} is not narrowed by this.")
-        for name in sorted(given - set(_TAKES[body.report]))
+        for name in sorted(given - set(_FIELDS_BY_REPORT[body.report]))
     )
     if errors:
         raise Problem(
@@ -83,7 +83,7 @@ def ask(service: ReportExportService, request: Request[NewExport, None]) -> Answ
     """Request a CSV export of a report."""
     body = request.body
     _check_narrowing(body)
-    export = service.ask(
+    export = service.request_export(
         request.caller,
         body.report,
         thing_id=body.campaign_id if body.report is Table.CAMPAIGN else body.activity_id,

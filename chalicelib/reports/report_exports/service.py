@@ -19,7 +19,14 @@ from chalicelib.foundation.pages import MAX_LIMIT, Page
 from chalicelib.foundation.problems import Problem, ProblemCode, invalid_field, not_found
 from chalicelib.programs.model import MemberStatus, local_time
 from chalicelib.programs.service import ProgramService
-from chalicelib.reports.model import TO_PERFORM, TO_POST, Name, Tally, failure_words, stage_of
+from chalicelib.reports.model import (
+    TO_PERFORM,
+    TO_POST,
+    CounterName,
+    Tally,
+    failure_words,
+    stage_of,
+)
 from chalicelib.reports.report_exports.csv_text import Cell, write_csv
 from chalicelib.reports.report_exports.store import (
     RETENTION,
@@ -31,17 +38,17 @@ from chalicelib.reports.report_exports.store import (
 )
 from chalicelib.reports.service import Performer, Report, ReportService, checked_span
 
-IN_MEMORY = 1 << 20
-MAX_MAKING = 10
+MAX_BYTES_IN_MEMORY = 1 << 20
+MAX_EXPORTS_IN_PROGRESS = 10
 """Files of one program that are being made at once (product rule)."""
-GIVEN_UP = timedelta(hours=3)
+GIVEN_UP_AFTER = timedelta(hours=3)
 """After so long a file is not made any more: its message was delivered as often as it is."""
-_OF_THINGS = {
+_THING_FIELDS = {
     Table.ACTIVITY: "activity_id",
     Table.PERFORMANCES: "activity_id",
     Table.CAMPAIGN: "campaign_id",
 }
-DAYS = (
+DAY_COLUMNS = (
     "day",
     "seen",
     "sent",
@@ -57,25 +64,25 @@ DAYS = (
     "comments",
     "points_of_posts_with_views",
 )
-_CLASSES = ("5_minutes", "15_minutes", "1_hour", "4_hours", "1_day", "3_days", "longer")
+_TIME_CLASSES = ("5_minutes", "15_minutes", "1_hour", "4_hours", "1_day", "3_days", "longer")
 """What the upper bounds of `BUCKETS` are called."""
-TIMES = {
-    of: tuple(f"{name}_{each}" for each in _CLASSES)
+TIME_COLUMNS = {
+    of: tuple(f"{name}_{each}" for each in _TIME_CLASSES)
     for of, name in ((TO_PERFORM, "seen_to_sent"), (TO_POST, "in_inbox_to_posted"))
 }
 """Columns of how long something took: how often by class, so that days can be added up."""
-PERFORMANCES = (
+PERFORMANCE_COLUMNS = (
     "member", "email", "status", "sent_at", "in_inbox_at", "posted_at", "reason", "sends",
     "disclosure_acknowledged", "cut",
 )  # fmt: skip
-OF_CUT = ("sent", "in_inbox", "posted", "failed")
+CUT_COLUMNS = ("sent", "in_inbox", "posted", "failed")
 """Columns of each cut of an activity that has several, as `cut_1_sent`."""
-CHANNELS = ("channel", "kind", "members", "seen", "sent", "in_inbox", "posted")
-MEMBERS = (
+CHANNEL_COLUMNS = ("channel", "kind", "members", "seen", "sent", "in_inbox", "posted")
+MEMBER_COLUMNS = (
     "member", "email", "role", "status", "tiktok",
     "seen", "sent", "in_inbox", "posted", "failed", "last_sent_at",
 )  # fmt: skip
-AUDIT = (
+AUDIT_COLUMNS = (
     "at", "name", "actor", "role", "address",
     "kind", "thing", "thing_id", "before", "after", "correlation_id",
 )  # fmt: skip
@@ -98,7 +105,7 @@ class ReportExportService:
         self._reports = reports
         self._clock = clock
 
-    def ask(
+    def request_export(
         self,
         caller: Caller,
         table: Table,
@@ -113,14 +120,14 @@ class ReportExportService:
 
         That there is such an activity or campaign shows when the file is made.
         """
-        named = _OF_THINGS.get(table)
+        named = _THING_FIELDS.get(table)
         if named and not thing_id:
             raise invalid_field(named, "missing", f"Say which one: {named}.")
         if table is Table.AUDIT:
             check_times(trail)
         if first or last:
             _, today = self._reports.zone_and_today(caller.program_id)
-            checked_span(first, last, today, fields_end="_day")
+            checked_span(first, last, today, fields_end="_day_row")
         now = self._clock.now()
         export_id = f"exp_{made_id}" if made_id else new_id("exp", now)
         export = Export(
@@ -139,21 +146,23 @@ class ReportExportService:
         return export
 
     def _check_room(self, export: Export) -> None:
-        """Raise the problem `limit_reached` while the program's last `MAX_MAKING` are being made.
+        """Raise `limit_reached` while the program's last `MAX_EXPORTS_IN_PROGRESS` are being made.
 
         So nobody's thousand files keep others from theirs. Exports left for hours are given up.
         """
-        newest = self._store.newest(export.program_id, MAX_MAKING)
+        newest = self._store.newest(export.program_id, MAX_EXPORTS_IN_PROGRESS)
         making = [
             each.export_id
             for each in newest
-            if each.status is ExportStatus.MAKING and export.asked_at - each.asked_at < GIVEN_UP
+            if each.status is ExportStatus.MAKING
+            and export.asked_at - each.asked_at < GIVEN_UP_AFTER
         ]
-        if len(making) >= MAX_MAKING and export.export_id not in making:
+        if len(making) >= MAX_EXPORTS_IN_PROGRESS and export.export_id not in making:
             raise Problem(
                 ProblemCode.LIMIT_REACHED,
-                f"{MAX_MAKING} files of your program are being made. Wait until one is ready.",
-                members={"quota": "exports", "limit": MAX_MAKING, "used": len(making)},
+                f"{MAX_EXPORTS_IN_PROGRESS} files of your program are being made. "
+                "Wait until one is ready.",
+                members={"quota": "exports", "limit": MAX_EXPORTS_IN_PROGRESS, "used": len(making)},
             )
 
     def export(self, caller: Caller, export_id: str) -> Export:
@@ -202,7 +211,7 @@ class ReportExportMaker:
             return
         try:
             header, rows = self._table(self._programs.as_caller(member), export)
-            with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+            with tempfile.SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY) as file:
                 text = io.TextIOWrapper(file, encoding="utf-8", newline="")
                 number = write_csv(text, header, rows)
                 text.flush()
@@ -220,25 +229,27 @@ class ReportExportMaker:
         zone, _ = self._reports.zone_and_today(caller.program_id)
         match export.table:
             case Table.OVERVIEW:
-                return _by_day(self._reports.overview(caller, first, last).report)
+                return _day_table(self._reports.overview(caller, first, last).report)
             case Table.ACTIVITY:
                 found = self._reports.activity(caller, thing_id, first, last)
                 further = found.activity.further_cuts
-                return _by_day(found.report, found.activity.upload_ids if further else ())
+                return _day_table(found.report, found.activity.upload_ids if further else ())
             case Table.CAMPAIGN:
-                return _by_day(self._reports.campaign(caller, thing_id, first, last)[1])
+                return _day_table(self._reports.campaign(caller, thing_id, first, last)[1])
             case Table.PERFORMANCES:
                 page = self._reports.performances(caller, thing_id, MAX_LIMIT, None)
                 numbers = self._reports.cut_numbers(caller, thing_id)
-                return PERFORMANCES, self._performances(caller, thing_id, page, zone, numbers)
+                return PERFORMANCE_COLUMNS, self._performance_rows(
+                    caller, thing_id, page, zone, numbers
+                )
             case Table.CHANNELS:
-                return CHANNELS, self._channels(caller, first, last)
+                return CHANNEL_COLUMNS, self._channel_rows(caller, first, last)
             case Table.MEMBERS:
-                return MEMBERS, self._members(caller, first, last, zone)
+                return MEMBER_COLUMNS, self._member_rows(caller, first, last, zone)
             case Table.AUDIT:
-                return AUDIT, self._trail(caller, export.trail, zone)
+                return AUDIT_COLUMNS, self._audit_rows(caller, export.trail, zone)
 
-    def _performances(
+    def _performance_rows(
         self,
         caller: Caller,
         activity_id: str,
@@ -253,9 +264,9 @@ class ReportExportMaker:
                     each.member.name if each.member else each.member_id,
                     each.member.email if each.member else "",
                     stage_of(progress).value,
-                    _local(progress.first_sent_at, zone),
-                    _local(progress.staged_at, zone),
-                    _local(progress.posted_at, zone),
+                    _local_time(progress.first_sent_at, zone),
+                    _local_time(progress.staged_at, zone),
+                    _local_time(progress.posted_at, zone),
                     failure_words(lost.failure or "") if lost else "",
                     len(progress.attempts),
                     "yes" if progress.disclosed else "no",
@@ -265,11 +276,11 @@ class ReportExportMaker:
                 return
             page = self._reports.performances(caller, activity_id, MAX_LIMIT, page.next_cursor)
 
-    def _trail(self, caller: Caller, wanted: EntryFilter, zone: str) -> Rows:
+    def _audit_rows(self, caller: Caller, wanted: EntryFilter, zone: str) -> Rows:
         for each in self._audit.export_entries(caller, wanted):
             entry, names = each.entry, each.names
             yield (
-                _local(entry.at, zone),
+                _local_time(entry.at, zone),
                 names.get(entry.member_id or "", ""),
                 entry.actor,
                 entry.role,
@@ -282,7 +293,7 @@ class ReportExportMaker:
                 entry.correlation_id,
             )
 
-    def _channels(self, caller: Caller, first: date | None, last: date | None) -> Rows:
+    def _channel_rows(self, caller: Caller, first: date | None, last: date | None) -> Rows:
         def read(cursor: str | None) -> Page[Sequence[Cell]]:
             _, page = self._reports.channels(caller, MAX_LIMIT, cursor, first, last)
             rows = tuple(
@@ -291,9 +302,11 @@ class ReportExportMaker:
             )
             return Page(rows, page.next_cursor)
 
-        return _all(read)
+        return _rows_of_all_pages(read)
 
-    def _members(self, caller: Caller, first: date | None, last: date | None, zone: str) -> Rows:
+    def _member_rows(
+        self, caller: Caller, first: date | None, last: date | None, zone: str
+    ) -> Rows:
         def read(cursor: str | None) -> Page[Sequence[Cell]]:
             _, page = self._reports.members(caller, MAX_LIMIT, cursor, first, last)
             rows = tuple(
@@ -308,16 +321,16 @@ class ReportExportMaker:
                     each.tally.staged,
                     each.tally.posted,
                     each.tally.failed,
-                    _local(each.tally.last_sent_at, zone),
+                    _local_time(each.tally.last_sent_at, zone),
                 )
                 for each in page.items
             )
             return Page(rows, page.next_cursor)
 
-        return _all(read)
+        return _rows_of_all_pages(read)
 
 
-def _all(read: Callable[[str | None], Page[Sequence[Cell]]]) -> Rows:
+def _rows_of_all_pages(read: Callable[[str | None], Page[Sequence[Cell]]]) -> Rows:
     cursor: str | None = None
     while True:
         page = read(cursor)
@@ -327,46 +340,48 @@ def _all(read: Callable[[str | None], Page[Sequence[Cell]]]) -> Rows:
             return
 
 
-def _by_day(report: Report, cuts: Sequence[str] = ()) -> tuple[Sequence[str], Rows]:
+def _day_table(report: Report, cuts: Sequence[str] = ()) -> tuple[Sequence[str], Rows]:
     """Return a report's days with all that its screen shows of them.
 
     Failures have a column for each reason that the period has, and one for each class of a time.
     """
     reasons = sorted(code for code, _ in report.tally.lost)
     header = (
-        *DAYS,
+        *DAY_COLUMNS,
         *(f"failed_{code}" for code in reasons),
-        *(column for columns in TIMES.values() for column in columns),
-        *(f"cut_{at}_{name}" for at, _ in enumerate(cuts, 1) for name in OF_CUT),
+        *(column for columns in TIME_COLUMNS.values() for column in columns),
+        *(f"cut_{at}_{name}" for at, _ in enumerate(cuts, 1) for name in CUT_COLUMNS),
     )
-    return header, (_day(each.day, each.tally, reasons, cuts) for each in report.days)
+    return header, (_day_row(each.day, each.tally, reasons, cuts) for each in report.days)
 
 
-def _day(day: date, tally: Tally, reasons: Sequence[str], cuts: Sequence[str]) -> Sequence[Cell]:
+def _day_row(
+    day: date, tally: Tally, reasons: Sequence[str], cuts: Sequence[str]
+) -> Sequence[Cell]:
     lost = dict(tally.lost)
     of_cuts = (tally.of_cut(cut) for cut in cuts)
     return (
         day,
         *_funnel(tally),
-        tally.number(Name.UNCONFIRMED),
+        tally.number(CounterName.UNCONFIRMED),
         sum(lost.values()),
-        tally.number(Name.DISMISSED),
-        tally.number(Name.DISCLOSED),
-        tally.number(Name.COUNTED),
-        tally.number(Name.VIEWS),
-        tally.number(Name.LIKES),
-        tally.number(Name.COMMENTS),
-        tally.number(Name.COUNTED_POINTS),
+        tally.number(CounterName.DISMISSED),
+        tally.number(CounterName.DISCLOSED),
+        tally.number(CounterName.COUNTED),
+        tally.number(CounterName.VIEWS),
+        tally.number(CounterName.LIKES),
+        tally.number(CounterName.COMMENTS),
+        tally.number(CounterName.COUNTED_POINTS),
         *(lost.get(code, 0) for code in reasons),
-        *(number for of in TIMES for number in tally.times(of).classes),
+        *(number for of in TIME_COLUMNS for number in tally.times(of).classes),
         *(number for cut in of_cuts for number in (cut.sent, cut.staged, cut.posted, cut.failed)),
     )
 
 
 def _funnel(tally: Tally) -> tuple[int, ...]:
-    names = (Name.SEEN, Name.SENT, Name.STAGED, Name.POSTED)
+    names = (CounterName.SEEN, CounterName.SENT, CounterName.STAGED, CounterName.POSTED)
     return tuple(tally.number(each) for each in names)
 
 
-def _local(instant: datetime | None, zone: str) -> str:
+def _local_time(instant: datetime | None, zone: str) -> str:
     return local_time(instant, zone).isoformat() if instant else ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RETENTION = timedelta(days=1)
 """How long an export is there for its manager."""
 
-NOTED = timedelta(days=3)
+NOTE_RETENTION = timedelta(days=3)
 """How long its note stays: longer than its file, which S3 removes at the first midnight that is a
 day after it. So an erasure finds every file that names people."""
 
@@ -110,9 +110,9 @@ class ReportExportStore(Store):
             thing_id=export.thing_id,
             first=export.first.isoformat() if export.first else None,
             last=export.last.isoformat() if export.last else None,
-            trail=_kept(export.trail) or None,
+            trail=_filter_to_dict(export.trail) or None,
             status=export.status.value,
-            expires_at=int((export.asked_at + NOTED).timestamp()),
+            expires_at=int((export.asked_at + NOTE_RETENTION).timestamp()),
         )
         asked = act(
             Kind.EXPORT_ASKED,
@@ -123,7 +123,7 @@ class ReportExportStore(Store):
                 "of": export.thing_id,
                 "from": export.first,
                 "to": export.last,
-                **_kept(export.trail),
+                **_filter_to_dict(export.trail),
             },
         )
         self._database.put(item, ExportItem.item.does_not_exist(), asked)
@@ -135,7 +135,7 @@ class ReportExportStore(Store):
             )
         except DoesNotExist:
             return None
-        return _export(program_id, item)
+        return _export_of(program_id, item)
 
     def newest(self, program_id: str, count: int) -> list[Export]:
         """List the exports that were asked for last, never behind: one query."""
@@ -149,7 +149,7 @@ class ReportExportStore(Store):
             limit=count,
             page_size=count,
         )
-        return [_export(program_id, item) for item in found]
+        return [_export_of(program_id, item) for item in found]
 
     def finish(self, export: Export, rows: int | None, reason: str | None = None) -> Export:
         """Note that a file is there, or for which reason it will not be."""
@@ -164,7 +164,7 @@ class ReportExportStore(Store):
         return replace(export, status=status, rows=rows, reason=reason)
 
 
-def _export(program_id: str, item: ExportItem) -> Export:
+def _export_of(program_id: str, item: ExportItem) -> Export:
     return Export(
         program_id,
         item.item.removeprefix(EXPORT),
@@ -177,16 +177,16 @@ def _export(program_id: str, item: ExportItem) -> Export:
         ExportStatus(item.status),
         int(item.rows) if item.rows is not None else None,
         item.reason,
-        _trail(item.trail or {}),
+        _filter_from_dict(item.trail or {}),
     )
 
 
-def _kept(trail: EntryFilter) -> dict[str, object]:
+def _filter_to_dict(trail: EntryFilter) -> dict[str, object]:
     found = to_json(asdict(trail))
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _trail(kept: dict[str, Any]) -> EntryFilter:
+def _filter_from_dict(kept: dict[str, Any]) -> EntryFilter:
     def time(name: str) -> datetime | None:
         return datetime.fromisoformat(kept[name]) if name in kept else None
 

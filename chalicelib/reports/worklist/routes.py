@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chalicelib.foundation.http import Answer, Request, RequiredRole, endpoint
 from chalicelib.foundation.schemas import Schema
-from chalicelib.reports.model import MAX_MEMBER_IDS, Item, failure_words
+from chalicelib.reports.model import MAX_MEMBER_IDS, WorklistItem, failure_words
 from chalicelib.reports.views import ReasonView
 from chalicelib.reports.worklist.service import WorklistService
 
@@ -57,8 +57,8 @@ def read(service: WorklistService, request: Request[None, None]) -> Answer:
     )
 
 
-def _view(item: Item) -> WorklistItemView:
-    cause, to_do, label = _WORDS[item.code]
+def _view(item: WorklistItem) -> WorklistItemView:
+    cause, to_do, label = _ITEM_TEXTS[item.code]
     return WorklistItemView(
         code=item.code,
         title=item.title,
@@ -75,11 +75,11 @@ def _view(item: Item) -> WorklistItemView:
     )
 
 
-def _many(item: Item, one: str, several: str) -> str:
+def _counted(item: WorklistItem, one: str, several: str) -> str:
     return one if item.count == 1 else f"{item.count} {several}"
 
 
-_WORDS: dict[str, tuple[Callable[[Item], str], str, str]] = {
+_ITEM_TEXTS: dict[str, tuple[Callable[[WorklistItem], str], str, str]] = {
     "webhook_disabled": (
         lambda _: "For three days nothing got through to this webhook, so it was switched off.",
         "open_webhooks",
@@ -100,21 +100,21 @@ _WORDS: dict[str, tuple[Callable[[Item], str], str, str]] = {
     ),
     "sends_failed": (
         lambda item: (
-            f"{_many(item, 'One send', 'sends')} failed. {failure_words(item.reasons[0][0])}"
+            f"{_counted(item, 'One send', 'sends')} failed. {failure_words(item.reasons[0][0])}"
         ),
         "open_report",
         "See who",
     ),
     "not_posted": (
         lambda item: (
-            f"{_many(item, 'One video has', 'videos have')} been in TikTok inboxes for more than "
-            "a day without being posted."
+            f"{_counted(item, 'One video has', 'videos have')} been in TikTok inboxes for more "
+            "than a day without being posted."
         ),
         "open_report",
         "See who",
     ),
     "redemption_waiting": (
-        lambda item: f"{_many(item, 'One redemption is', 'redemptions are')} waiting.",
+        lambda item: f"{_counted(item, 'One redemption is', 'redemptions are')} waiting.",
         "open_redemptions",
         "Fulfil",
     ),
@@ -125,7 +125,7 @@ _WORDS: dict[str, tuple[Callable[[Item], str], str, str]] = {
     ),
     "account_to_reconnect": (
         lambda item: (
-            f"{_many(item, 'One member has', 'members have')} to connect their TikTok account "
+            f"{_counted(item, 'One member has', 'members have')} to connect their TikTok account "
             "again."
         ),
         "open_members",
@@ -133,20 +133,20 @@ _WORDS: dict[str, tuple[Callable[[Item], str], str, str]] = {
     ),
     "mail_refused": (
         lambda item: (
-            f"E-mails to {_many(item, 'one member', 'members')} come back or were reported as "
+            f"E-mails to {_counted(item, 'one member', 'members')} come back or were reported as "
             "spam, so none are sent to them."
         ),
         "open_members",
         "See who",
     ),
     "mail_failed": (
-        lambda item: f"{_many(item, 'One invitation', 'invitations')} could not be mailed.",
+        lambda item: f"{_counted(item, 'One invitation', 'invitations')} could not be mailed.",
         "invite_again",
         "Invite again",
     ),
     "not_taken_up": (
         lambda item: (
-            f"{_many(item, 'One invitation has', 'invitations have')} been open for a week."
+            f"{_counted(item, 'One invitation has', 'invitations have')} been open for a week."
         ),
         "invite_again",
         "Invite again",

@@ -19,14 +19,14 @@ from chalicelib.foundation.table import Conflict
 from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import local_time
 from chalicelib.reports.model import (
-    ARCHIVED,
+    ARCHIVED_MARK,
     MAX_MEMBER_IDS,
     MAX_NAMES,
-    Item,
-    Kind,
     WorklistEntry,
+    WorklistItem,
+    WorklistKind,
+    activity_worklist_items,
     archived_mark,
-    of_activity,
 )
 from chalicelib.reports.store import ReportStore, WorklistRow
 from chalicelib.rewards.model import Redemption, RedemptionStatus
@@ -35,10 +35,10 @@ from chalicelib.webhooks.model import Webhook, WebhookState
 MAX_READ = 3000
 """Items read for a worklist: one query of less than a megabyte."""
 
-LOOKS = 5
+MAX_CHECKS = 5
 
 
-def _keep_up(
+def _update_entry(
     store: ReportStore,
     program_id: str,
     at: datetime,
@@ -50,7 +50,7 @@ def _keep_up(
     `Conflict` if it keeps changing.
     """
     there, entry = look()
-    for _ in range(LOOKS):
+    for _ in range(MAX_CHECKS):
         if there:
             store.put_worklist_entry(program_id, entry, at)
         else:
@@ -70,13 +70,17 @@ class AppRefusals:
 
     def note_refusal(self, program_id: str, at: datetime) -> None:
         """Note that a send waits since an instant."""
-        self._store.put_worklist_entry(program_id, WorklistEntry(Kind.APP, "", at, days=1), at)
+        self._store.put_worklist_entry(
+            program_id, WorklistEntry(WorklistKind.APP, "", at, days=1), at
+        )
 
     def clear_refusal(self, program_id: str, at: datetime) -> None:
         """Take the note back once a video reached an inbox after it: a read, mostly."""
-        since = self._store.worklist_entry_since(program_id, WorklistEntry(Kind.APP, "", at))
+        since = self._store.worklist_entry_since(
+            program_id, WorklistEntry(WorklistKind.APP, "", at)
+        )
         if since and since <= at:
-            self._store.remove_worklist_entry(program_id, WorklistEntry(Kind.APP, "", at))
+            self._store.remove_worklist_entry(program_id, WorklistEntry(WorklistKind.APP, "", at))
             logger.info("tiktok takes the app again")
 
 
@@ -94,9 +98,9 @@ class RefusedVideos:
             activity = self._activities.activity(program_id, activity_id)
             rejected = activity is not None and activity.state is ActivityState.REJECTED
             title = activity.instructions if activity else ""
-            return rejected, WorklistEntry(Kind.REFUSED, activity_id, at, title=title)
+            return rejected, WorklistEntry(WorklistKind.REFUSED, activity_id, at, title=title)
 
-        _keep_up(self._store, program_id, at, now)
+        _update_entry(self._store, program_id, at, now)
 
 
 class ArchivedActivities:
@@ -114,7 +118,7 @@ class ArchivedActivities:
             archived = activity is not None and activity.state is ActivityState.ARCHIVED
             return archived, archived_mark(activity_id, at)
 
-        _keep_up(self._store, program_id, at, now)
+        _update_entry(self._store, program_id, at, now)
 
 
 class Redemptions(Protocol):
@@ -140,9 +144,9 @@ class OpenRedemptions:
             waits = found is not None and found.status is RedemptionStatus.REQUESTED
             title = f"{found.title}, {found.member_name}" if found else ""
             since = found.requested_at if found else at
-            return waits, WorklistEntry(Kind.REDEMPTION, redemption_id, since, title=title)
+            return waits, WorklistEntry(WorklistKind.REDEMPTION, redemption_id, since, title=title)
 
-        _keep_up(self._store, program_id, at, now)
+        _update_entry(self._store, program_id, at, now)
 
     def ids_of(self, owner: str) -> frozenset[str]:
         """Return the ids of all that a member redeemed, whatever became of it."""
@@ -170,9 +174,11 @@ class DisabledWebhooks:
             disabled = found is not None and found.state is WebhookState.DISABLED
             since = found.disabled_at if found else None
             title = found.name if found else ""
-            return disabled, WorklistEntry(Kind.WEBHOOK, webhook_id, since or at, title=title)
+            return disabled, WorklistEntry(
+                WorklistKind.WEBHOOK, webhook_id, since or at, title=title
+            )
 
-        _keep_up(self._store, program_id, at, now)
+        _update_entry(self._store, program_id, at, now)
 
 
 class RefusedAddresses:
@@ -184,19 +190,21 @@ class RefusedAddresses:
     def note_refusal(self, program_id: str, member_id: str, name: str, at: datetime) -> None:
         """Note that nothing is mailed to a member any more."""
         self._store.put_worklist_entry(
-            program_id, WorklistEntry(Kind.ADDRESS, member_id, at, title=name), at
+            program_id, WorklistEntry(WorklistKind.ADDRESS, member_id, at, title=name), at
         )
 
     def clear_refusal(self, program_id: str, member_id: str, at: datetime) -> None:
         """Take the note back; there may be none."""
-        self._store.remove_worklist_entry(program_id, WorklistEntry(Kind.ADDRESS, member_id, at))
+        self._store.remove_worklist_entry(
+            program_id, WorklistEntry(WorklistKind.ADDRESS, member_id, at)
+        )
 
 
 @dataclass(frozen=True)
 class Worklist:
     """What needs a hand; `complete` is false where there is more than is shown."""
 
-    items: tuple[Item, ...]
+    items: tuple[WorklistItem, ...]
     complete: bool
 
 
@@ -218,38 +226,45 @@ class WorklistService:
         return Worklist(tuple(items), complete=not more)
 
 
-def _items(rows: Sequence[WorklistRow], now: datetime, zone: str) -> Iterator[Item]:
+def _items(rows: Sequence[WorklistRow], now: datetime, zone: str) -> Iterator[WorklistItem]:
     today = local_time(now, zone).date()
-    for kind in Kind:
+    for kind in WorklistKind:
         mine = [each for each in rows if each.kind is kind and not each.is_over(now)]
-        if kind is Kind.ACTIVITY:
-            yield from _of_activities(mine, today)
-        elif kind in (Kind.REFUSED, Kind.UNLIKELY, Kind.APP, Kind.WEBHOOK):
+        if kind is WorklistKind.ACTIVITY:
+            yield from _activity_items(mine, today)
+        elif kind in (
+            WorklistKind.REFUSED,
+            WorklistKind.UNLIKELY,
+            WorklistKind.APP,
+            WorklistKind.WEBHOOK,
+        ):
             for each in mine:
-                yield Item(
+                yield WorklistItem(
                     kind.value,
                     each.thing_id or None,
                     each.title,
                     local_time(each.since, zone).date(),
                     count=each.numbers.get("number", 1),
-                    member_ids=(each.thing_id,) if kind is Kind.UNLIKELY else (),
+                    member_ids=(each.thing_id,) if kind is WorklistKind.UNLIKELY else (),
                 )
         else:
-            yield from _together(kind, [each for each in mine if each.since <= now], zone)
+            yield from _combined_items(kind, [each for each in mine if each.since <= now], zone)
 
 
-def _of_activities(rows: Sequence[WorklistRow], today: date) -> Iterator[Item]:
+def _activity_items(rows: Sequence[WorklistRow], today: date) -> Iterator[WorklistItem]:
     summed: dict[str, Counter[str]] = {}
     titles: dict[str, str] = {}
-    archived = {each.thing_id for each in rows if each.part == ARCHIVED}
+    archived = {each.thing_id for each in rows if each.part == ARCHIVED_MARK}
     for each in (row for row in rows if row.thing_id not in archived):
         summed.setdefault(each.thing_id, Counter()).update(each.numbers)
         titles[each.thing_id] = titles.get(each.thing_id) or each.title
     for activity_id, numbers in summed.items():
-        yield from of_activity(activity_id, titles[activity_id], numbers, today)
+        yield from activity_worklist_items(activity_id, titles[activity_id], numbers, today)
 
 
-def _together(kind: Kind, rows: Sequence[WorklistRow], zone: str) -> Iterator[Item]:
+def _combined_items(
+    kind: WorklistKind, rows: Sequence[WorklistRow], zone: str
+) -> Iterator[WorklistItem]:
     """Return one item for all people, or redemptions, that need the same hand."""
     if not rows:
         return
@@ -258,6 +273,8 @@ def _together(kind: Kind, rows: Sequence[WorklistRow], zone: str) -> Iterator[It
     names = tuple(each.title for each in found[:MAX_NAMES])
     title = found[0].title if alone else ""
     since = local_time(found[0].since, zone).date()
-    people = () if kind is Kind.REDEMPTION else found[:MAX_MEMBER_IDS]
+    people = () if kind is WorklistKind.REDEMPTION else found[:MAX_MEMBER_IDS]
     member_ids = tuple(each.thing_id for each in people)
-    yield Item(kind.value, alone, title, since, len(found), names=names, member_ids=member_ids)
+    yield WorklistItem(
+        kind.value, alone, title, since, len(found), names=names, member_ids=member_ids
+    )

@@ -11,10 +11,10 @@ from chalicelib.foundation.queries import PageQuery
 from chalicelib.foundation.schemas import Schema
 from chalicelib.points.problems import PointProblem
 from chalicelib.rewards.model import (
-    MAX_CODE,
-    MAX_NOTE,
+    MAX_CODE_LENGTH,
+    MAX_NOTE_LENGTH,
     MAX_PRICE,
-    MAX_REASON,
+    MAX_REASON_LENGTH,
     RedemptionStatus,
 )
 from chalicelib.rewards.problems import RewardProblem
@@ -45,15 +45,17 @@ class Fulfil(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    note: Annotated[str, Field(max_length=MAX_NOTE), PARAGRAPHS] | None = None
-    code: Annotated[str, Field(max_length=MAX_CODE), LINE] | None = None
+    note: Annotated[str, Field(max_length=MAX_NOTE_LENGTH), PARAGRAPHS] | None = None
+    code: Annotated[str, Field(max_length=MAX_CODE_LENGTH), LINE] | None = None
 
 
 class Reject(Schema):
     model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[
-        str, Field(min_length=1, max_length=MAX_REASON, description="The member reads it"), LINE
+        str,
+        Field(min_length=1, max_length=MAX_REASON_LENGTH, description="The member reads it"),
+        LINE,
     ]
 
 

@@ -15,12 +15,12 @@ from chalicelib.foundation.pages import Cursors, Page
 from chalicelib.foundation.personal import ERASED_NAME
 from chalicelib.foundation.problems import Problem, ProblemCode, not_found
 from chalicelib.foundation.table import Conflict, Contended, Part
-from chalicelib.points.model import BalanceTooLow, in_words
+from chalicelib.points.model import BalanceTooLow, points_phrase
 from chalicelib.points.problems import PointProblem
 from chalicelib.points.service import PointService
 from chalicelib.rewards.model import (
-    LimitReached,
-    NoneLeft,
+    MemberLimitReached,
+    OutOfStock,
     Redemption,
     RedemptionStatus,
     Reward,
@@ -63,12 +63,12 @@ class RedemptionService:
         try:
             return self._redeem(caller, reward_id, price, made_id)
         except Problem:
-            made = self._made_before(caller, reward_id, made_id)
+            made = self._find_made_before(caller, reward_id, made_id)
             if made is None:
                 raise
             return made
 
-    def _made_before(
+    def _find_made_before(
         self, caller: Caller, reward_id: str, made_id: str | None
     ) -> Redemption | None:
         """Find what a request made whose answer was lost: that is the answer to its retry."""
@@ -104,15 +104,15 @@ class RedemptionService:
         )
         try:
             self._store.commit(parts, attempts=REDEEM_ATTEMPTS)
-        except NoneLeft as error:
+        except OutOfStock as error:
             raise Conflict from error  # or edited: it is looked at again
-        except LimitReached as error:
+        except MemberLimitReached as error:
             raise _limit_reached(reward) from error
         except BalanceTooLow as error:
             balance = self._points.totals(caller.owner).balance
             if balance >= reward.price:
                 raise Conflict from error  # points came meanwhile
-            raise _too_expensive(balance, reward.price) from error
+            raise _balance_too_low(balance, reward.price) from error
         except Contended as error:
             raise Problem(
                 ProblemCode.CHANGED_MEANWHILE,
@@ -251,7 +251,7 @@ def _redeemable(reward: Reward | None, caller: Caller, price: int, now: datetime
     if price != reward.price:
         raise Problem(
             RewardProblem.REWARD_CHANGED,
-            f"It costs {in_words(reward.price)} now, not {price:,}. Look at it again.",
+            f"It costs {points_phrase(reward.price)} now, not {price:,}. Look at it again.",
             members={"price": reward.price},
         )
     return reward
@@ -265,9 +265,9 @@ def _limit_reached(reward: Reward) -> Problem:
     )
 
 
-def _too_expensive(balance: int, price: int) -> Problem:
+def _balance_too_low(balance: int, price: int) -> Problem:
     return Problem(
         PointProblem.BALANCE_TOO_LOW,
-        f"You have {in_words(balance)} and need {price - balance:,} more.",
+        f"You have {points_phrase(balance)} and need {price - balance:,} more.",
         members={"balance": balance, "price": price},
     )

@@ -23,7 +23,7 @@ from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.errors import AccessTokenRefused, Reconnect, TikTokError, TryLater
 from chalicelib.tiktok.model import (
     LAPSE_AHEAD,
-    REFRESH_LOCK,
+    REFRESH_LOCK_DURATION,
     Account,
     NotConnected,
     Tokens,
@@ -91,15 +91,17 @@ class AccessTokens:
             now = self._clock.now()
             tokens = self._vault().decrypt_tokens(program_id, member_id, account.tokens)
             if account.is_fresh_at(now) and tokens.access != refused:
-                return _token(tokens.access, account)
+                return _access_token_of(tokens.access, account)
             lock = secrets.token_hex(8)
-            if self._store.lock_refresh(account, lock, now, now + REFRESH_LOCK):
+            if self._store.lock_refresh(account, lock, now, now + REFRESH_LOCK_DURATION):
                 renewed = self._refresh(account, tokens, lock)
                 if renewed:
-                    return _token(renewed, account)
+                    return _access_token_of(renewed, account)
             else:
                 self._sleep(LOCK_POLL_SECONDS)
-        raise TryLater("refresh_lock_held", retry_after_seconds=REFRESH_LOCK.total_seconds())
+        raise TryLater(
+            "refresh_lock_held", retry_after_seconds=REFRESH_LOCK_DURATION.total_seconds()
+        )
 
     def refresh_lapsing_accounts(self, is_late: IsLate = no_time_limit) -> int:
         """Refresh connected accounts that would lapse for not being used; returns how many.
@@ -124,7 +126,7 @@ class AccessTokens:
             return
         tokens = self._vault().decrypt_tokens(program_id, member_id, account.tokens)
         if tokens.access == refused:
-            also = self._note(account, TikTokState.RECONNECT_REQUIRED)
+            also = self._account_state_part(account, TikTokState.RECONNECT_REQUIRED)
             self._store.require_reconnect(account, also)
 
     def _refresh(self, account: Account, tokens: Tokens, lock: str) -> str | None:
@@ -134,7 +136,7 @@ class AccessTokens:
         except (Reconnect, AccessTokenRefused) as error:
             logger.info("refresh refused", extra={"tiktok": error.code, "log_id": error.log_id})
             # Dead only if nobody stored another pair since: the condition decides.
-            also = self._note(account, TikTokState.RECONNECT_REQUIRED)
+            also = self._account_state_part(account, TikTokState.RECONNECT_REQUIRED)
             if self._store.require_reconnect(account, also):
                 raise NotConnected from error
             return None
@@ -142,9 +144,9 @@ class AccessTokens:
             self._store.unlock_refresh(account, lock)
             raise
         # The new pair is used only once it is stored.
-        return grant.access_token if self._save_pair(account, lock, grant) else None
+        return grant.access_token if self._save_tokens(account, lock, grant) else None
 
-    def _save_pair(self, account: Account, lock: str, grant: "Grant") -> bool:
+    def _save_tokens(self, account: Account, lock: str, grant: "Grant") -> bool:
         """Store a new pair; False if the lock was lost, or if the answer to a write was lost.
 
         TikTok has ended the old pair, so the consent hangs on this: no single error is believed.
@@ -156,9 +158,9 @@ class AccessTokens:
             sleep=self._sleep,
             reraise=True,
         )
-        return retrying(lambda: self._save_pair_once(account, lock, grant, now))
+        return retrying(lambda: self._save_tokens_once(account, lock, grant, now))
 
-    def _save_pair_once(self, account: Account, lock: str, grant: "Grant", now: datetime) -> bool:
+    def _save_tokens_once(self, account: Account, lock: str, grant: "Grant", now: datetime) -> bool:
         tokens = Tokens(grant.access_token, grant.refresh_token)
         renewed = replace(
             account,
@@ -166,14 +168,14 @@ class AccessTokens:
             access_expires_at=now + timedelta(seconds=grant.expires_in),
             refresh_expires_at=now + timedelta(seconds=grant.refresh_expires_in),
         )
-        also = self._note(account, TikTokState.CONNECTED)
+        also = self._account_state_part(account, TikTokState.CONNECTED)
         return self._store.save_renewed_tokens(account, lock, renewed, also)
 
-    def _note(self, account: Account, state: TikTokState) -> Part:
+    def _account_state_part(self, account: Account, state: TikTokState) -> Part:
         return self._programs.tiktok_state_part(
             account.program_id, account.member_id, state, active=False
         )
 
 
-def _token(value: str, account: Account) -> AccessToken:
+def _access_token_of(value: str, account: Account) -> AccessToken:
     return AccessToken(value, account.open_id, account.connected_at, account.views_since)

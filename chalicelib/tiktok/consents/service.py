@@ -17,13 +17,13 @@ from chalicelib.foundation.problems import Problem, ProblemCode
 from chalicelib.foundation.settings import NotSetUp
 from chalicelib.foundation.table import Conflict
 from chalicelib.foundation.values import dataclass
-from chalicelib.programs.model import DisclosureTick, Holder, local_time
+from chalicelib.programs.model import DisclosureTick, MembershipHolder, local_time
 from chalicelib.programs.service import ProgramService
 from chalicelib.tiktok.consents.store import ConsentStore, TooManyConsents
 from chalicelib.tiktok.errors import OutcomeUnknown, TikTokError, TryLater, TryNow
 from chalicelib.tiktok.model import (
+    CONSENT_LIFETIME,
     CONSENTS_PER_WINDOW,
-    STATE_LIFETIME,
     Account,
     Consent,
     ConsentWindow,
@@ -124,25 +124,25 @@ class ConsentService:
         consent = Consent(
             program_id=caller.program_id,
             member_id=caller.member_id,
-            holder=Holder(caller.subject, caller.invited_at),
-            nonce_hash=_digest(nonce),
+            holder=MembershipHolder(caller.subject, caller.invited_at),
+            nonce_hash=_sha256(nonce),
             pkce=pkce,
             activity_id=activity_id,
             correlation_id=correlation_id,
-            expires_at=now + STATE_LIFETIME,
+            expires_at=now + CONSENT_LIFETIME,
             disclosed=disclosed,
-            views=views or self._allowed_before(caller),
+            views=views or self._allows_views_already(caller),
         )
         window = ConsentWindow.at(now)
         try:
-            self._store.add_consent(_digest(state), consent, window, CONSENTS_PER_WINDOW)
+            self._store.add_consent(_sha256(state), consent, window, CONSENTS_PER_WINDOW)
         except TooManyConsents as error:
-            raise _too_many(window.ends_at, caller, now) from error
+            raise _too_many_consents(window.ends_at, caller, now) from error
         verifier = _code_verifier(nonce) if pkce else None
         address = client.authorize_url(state, verifier, views=consent.views)
         return ConsentRequest(address, nonce, callback_url)
 
-    def _allowed_before(self, caller: Caller) -> bool:
+    def _allows_views_already(self, caller: Caller) -> bool:
         """True if the caller allows views already; connecting again without them would end that."""
         if not self._offers_views():
             return False
@@ -160,13 +160,13 @@ class ConsentService:
         since), `tiktok_consent_denied`, `tiktok_code_refused`, `tiktok_scope_missing`,
         `tiktok_account_taken`, `unavailable`.
         """
-        consent = self._store.consent(_digest(state))
+        consent = self._store.consent(_sha256(state))
         now = self._clock.now()
         if (
             consent is None
             or now >= consent.expires_at
-            or not hmac.compare_digest(consent.nonce_hash, _digest(nonce))
-            or not self._store.use_consent(_digest(state))
+            or not hmac.compare_digest(consent.nonce_hash, _sha256(nonce))
+            or not self._store.use_consent(_sha256(state))
         ):
             raise _state_invalid()
         try:
@@ -189,9 +189,9 @@ class ConsentService:
             raise _state_invalid()
         verifier = _code_verifier(nonce) if consent.pkce else None
         with acting(member(consent.member_id), origin_as(known.role)):
-            return self._connect(consent, self._exchange(code, verifier), now)
+            return self._connect(consent, self._exchange_code(code, verifier), now)
 
-    def _exchange(self, code: str, verifier: str | None) -> "Grant":
+    def _exchange_code(self, code: str, verifier: str | None) -> "Grant":
         try:
             grant = self._client().exchange_code(code, verifier)
         except (TryLater, TryNow, OutcomeUnknown) as error:
@@ -292,7 +292,7 @@ class ConsentService:
             logger.warning("not revoked", extra={"tiktok": error.code, "log_id": error.log_id})
 
 
-def _too_many(retry_at: datetime, caller: Caller, now: datetime) -> Problem:
+def _too_many_consents(retry_at: datetime, caller: Caller, now: datetime) -> Problem:
     local = local_time(retry_at, caller.time_zone)
     return Problem(
         ProblemCode.TOO_MANY_REQUESTS,
@@ -317,5 +317,5 @@ def _code_verifier(nonce: str) -> str:
     return hmac.digest(nonce.encode(), b"code_verifier", "sha256").hex()
 
 
-def _digest(secret: str) -> str:
+def _sha256(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()

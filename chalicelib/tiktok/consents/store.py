@@ -12,12 +12,12 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 
 from chalicelib.foundation.table import Model, Put, Store, Update
-from chalicelib.programs.model import DisclosureTick, Holder
+from chalicelib.programs.model import DisclosureTick, MembershipHolder
 from chalicelib.tiktok.model import Consent, ConsentWindow
 from chalicelib.tiktok.store import member_key
 
-_CONSENT = "consent"
-_BEGUN = "consents"
+_CONSENT_KEY = "consent"
+_CONSENT_COUNT_KEY = "consents"
 
 
 class ConsentItem(Model):
@@ -44,7 +44,7 @@ class ConsentItem(Model):
         return Consent(
             program_id=self.program_id,
             member_id=self.member_id,
-            holder=Holder(self.subject, self.invited_at),
+            holder=MembershipHolder(self.subject, self.invited_at),
             nonce_hash=self.nonce_hash,
             pkce=self.pkce,
             activity_id=self.activity_id,
@@ -84,7 +84,7 @@ class ConsentStore(Store):
         """Store a consent and count it, or raise `TooManyConsents`: one transaction."""
         item = ConsentItem(
             _consent_key(state_hash),
-            _CONSENT,
+            _CONSENT_KEY,
             program_id=consent.program_id,
             member_id=consent.member_id,
             subject=consent.holder.subject,
@@ -100,7 +100,8 @@ class ConsentStore(Store):
             expires_at=int(consent.expires_at.timestamp()),
         )
         count = ConsentCountItem(
-            member_key(consent.program_id, consent.member_id), f"{_BEGUN}#{window.number}"
+            member_key(consent.program_id, consent.member_id),
+            f"{_CONSENT_COUNT_KEY}#{window.number}",
         )
         actions: list[Action] = [
             ConsentCountItem.begun.add(1),
@@ -112,14 +113,14 @@ class ConsentStore(Store):
     def consent(self, state_hash: str) -> Consent | None:
         try:
             return self._database.get(
-                ConsentItem, _consent_key(state_hash), _CONSENT, consistent_read=True
+                ConsentItem, _consent_key(state_hash), _CONSENT_KEY, consistent_read=True
             ).to_consent()
         except DoesNotExist:
             return None
 
     def use_consent(self, state_hash: str) -> bool:
         """Use a consent up; False if it was used before."""
-        item = ConsentItem(_consent_key(state_hash), _CONSENT)
+        item = ConsentItem(_consent_key(state_hash), _CONSENT_KEY)
         return self._database.delete(item, ConsentItem.item.exists())
 
 

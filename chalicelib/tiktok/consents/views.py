@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.foundation.cookies import is_plain_loopback
 from chalicelib.tiktok.consents.service import ConsentRequest
-from chalicelib.tiktok.model import STATE_LIFETIME
+from chalicelib.tiktok.model import CONSENT_LIFETIME
 
 COOKIE = "greenroom_consent"
 
@@ -14,7 +14,7 @@ def consent_cookie(begun: ConsentRequest) -> Mapping[str, str]:
     """Return the header: no script can read it; the browser sends it when TikTok leads it back."""
     parts = [
         f"{COOKIE}={begun.nonce}",
-        f"Max-Age={int(STATE_LIFETIME.total_seconds())}",
+        f"Max-Age={int(CONSENT_LIFETIME.total_seconds())}",
         f"Path={urlsplit(begun.callback_url).path}",
         "HttpOnly",
         "SameSite=Lax",

@@ -12,7 +12,7 @@ from chalicelib.foundation.table import Model, Store, Update
 from chalicelib.tiktok.model import INBOX_PLACES, InboxPlace
 from chalicelib.tiktok.store import member_key
 
-_INBOX = "inbox"
+_INBOX_KEY = "inbox"
 
 
 class InboxItem(Model):
@@ -38,33 +38,35 @@ class InboxStore(Store):
     ) -> Update:
         """Part: take a place in the member's inbox; fails while `INBOX_PLACES` are taken."""
         free = InboxItem.places.does_not_exist() | (size(InboxItem.places) < INBOX_PLACES)
-        actions: list[Action] = [InboxItem.places.add({_to_text(place)})]
-        return Update(_inbox(program_id, member_id), actions, free, otherwise)
+        actions: list[Action] = [InboxItem.places.add({_place_to_text(place)})]
+        return Update(_inbox_item(program_id, member_id), actions, free, otherwise)
 
     def record_place(self, program_id: str, member_id: str, place: InboxPlace) -> Update:
         """Part: count a place that a draft takes, or may have taken, full or not."""
-        actions: list[Action] = [InboxItem.places.add({_to_text(place)})]
-        return Update(_inbox(program_id, member_id), actions)
+        actions: list[Action] = [InboxItem.places.add({_place_to_text(place)})]
+        return Update(_inbox_item(program_id, member_id), actions)
 
     def free_places(
         self, program_id: str, member_id: str, places: Collection[InboxPlace]
     ) -> Update:
         """Part: free places; those that are free already stay so."""
-        actions: list[Action] = [InboxItem.places.delete({_to_text(place) for place in places})]
-        return Update(_inbox(program_id, member_id), actions)
+        actions: list[Action] = [
+            InboxItem.places.delete({_place_to_text(place) for place in places})
+        ]
+        return Update(_inbox_item(program_id, member_id), actions)
 
     def places(self, program_id: str, member_id: str) -> Sequence[InboxPlace]:
         """List the places that are counted as taken, the longest taken first."""
         try:
             item = self._database.get(
-                InboxItem, member_key(program_id, member_id), _INBOX, consistent_read=True
+                InboxItem, member_key(program_id, member_id), _INBOX_KEY, consistent_read=True
             )
         except DoesNotExist:
             return []
-        return [_from_text(each) for each in sorted(item.places or ())]
+        return [_place_from_text(each) for each in sorted(item.places or ())]
 
 
-def _to_text(place: InboxPlace) -> str:
+def _place_to_text(place: InboxPlace) -> str:
     """Write `since#performance` or `since#performance#lost draft`: sorts by time."""
     parts = [place.since.isoformat(), place.performance_id]
     if place.lost_draft is not None:
@@ -72,11 +74,11 @@ def _to_text(place: InboxPlace) -> str:
     return "#".join(parts)
 
 
-def _from_text(text: str) -> InboxPlace:
+def _place_from_text(text: str) -> InboxPlace:
     since, performance_id, *lost_draft = text.split("#")
     number = int(lost_draft[0]) if lost_draft else None
     return InboxPlace(performance_id, datetime.fromisoformat(since), number)
 
 
-def _inbox(program_id: str, member_id: str) -> InboxItem:
-    return InboxItem(member_key(program_id, member_id), _INBOX)
+def _inbox_item(program_id: str, member_id: str) -> InboxItem:
+    return InboxItem(member_key(program_id, member_id), _INBOX_KEY)
