@@ -211,7 +211,7 @@ _ERASING_SETTINGS = (
 @app.on_dynamodb_record(stream_arn=_STREAM.format("programs"), batch_size=100)
 @functions.function("events", module="programs.worker")
 def programs_relay(event: DynamoDBEvent) -> Any:
-    """Publishes what happened to programs and members."""
+    """Publishes events of programs and members."""
     from chalicelib.programs import worker
 
     return worker.relay(container.events, event.to_dict())
@@ -231,7 +231,7 @@ def programs_mail_invitations(event: CloudWatchEvent) -> int:
 
 @app.lambda_function(name="agents_serve")
 def agents_serve(event: dict[str, Any], _: Any) -> dict[str, Any]:
-    """Answers agents, who read and draft: the Model Context Protocol over HTTP."""
+    """Answers requests of AI agents: the Model Context Protocol over HTTP."""
     from chalicelib.agents import worker
 
     settings = container.settings
@@ -273,7 +273,7 @@ def videos_sweep_stuck_uploads(event: CloudWatchEvent) -> int:  # noqa: ARG001  
 @app.on_dynamodb_record(stream_arn=_STREAM.format("uploads"), batch_size=10)
 @functions.function("events", module="videos.worker")
 def videos_relay(event: DynamoDBEvent) -> Any:
-    """Publishes which uploads were decided."""
+    """Publishes verdicts on uploads."""
     from chalicelib.videos import worker
 
     return worker.relay(container.events, event.to_dict())
@@ -342,7 +342,7 @@ def activities_publish_dismissals(event: DynamoDBEvent) -> Any:
 @app.on_dynamodb_record(stream_arn=_STREAM.format("performances"), batch_size=10)
 @functions.function("staging_queue", "events", module="performances.worker")
 def performances_queue_and_relay(event: DynamoDBEvent) -> Any:
-    """Queues new performances for staging; publishes what became of them."""
+    """Queues new performances for staging; publishes events of performances."""
     from chalicelib.performances import worker
 
     return worker.relay(container.staging_queue, container.events, event.to_dict())
@@ -438,7 +438,7 @@ def points_build_leaderboards(event: CloudWatchEvent) -> int:  # noqa: ARG001  a
 @app.on_dynamodb_record(stream_arn=_STREAM.format("rewards"), batch_size=100)
 @functions.function("events", module="rewards.worker")
 def rewards_relay(event: DynamoDBEvent) -> Any:
-    """Publishes what happened to rewards, and to requests for them."""
+    """Publishes events of rewards and redemptions."""
     from chalicelib.rewards import worker
 
     return worker.relay(container.events, event.to_dict())
@@ -459,7 +459,7 @@ def rewards_remove_pictures(event: SQSEvent) -> Any:
 @app.on_sqs_message(queue_arn=_QUEUE.format("webhooks-fan-out"), batch_size=10)
 @functions.function("fan_out", module="webhooks.worker")
 def webhooks_fan_out(event: SQSEvent) -> Any:
-    """Makes of public events deliveries for the webhooks that want them."""
+    """Writes a delivery of each public event for each webhook that wants it."""
     from chalicelib.webhooks import worker
 
     return worker.fan_out(container.fan_out, event.to_dict())
@@ -503,7 +503,7 @@ def webhooks_deliver_to_slow_receivers(event: SQSEvent) -> Any:
     module="webhooks.worker",
 )
 def webhooks_queue_due_deliveries(event: CloudWatchEvent) -> int:
-    """Wakes webhooks whose next try is due, or whose message was lost."""
+    """Queues webhooks whose next try is due, or whose message was lost."""
     from chalicelib.webhooks import worker
 
     return worker.queue_due_deliveries(container.due_webhooks, event.context)
@@ -528,7 +528,7 @@ def webhooks_relay(event: DynamoDBEvent) -> Any:
 )
 @functions.function("event_counters", module="reports.worker")
 def reports_count_events(event: SQSEvent) -> Any:
-    """Counts what happened for reports and the worklist."""
+    """Counts events for reports and the worklist."""
     from chalicelib.reports import worker
 
     return worker.count_events(container.event_counters, event.to_dict())
@@ -537,7 +537,7 @@ def reports_count_events(event: SQSEvent) -> Any:
 @app.on_dynamodb_record(stream_arn=_STREAM.format("reports"), batch_size=100)
 @functions.function("fact_counter", "events", module="reports.worker")
 def reports_count_impressions(event: DynamoDBEvent) -> Any:
-    """Counts what members saw; publishes which files are to be made."""
+    """Counts impressions; publishes requests for report exports."""
     from chalicelib.reports import worker
 
     return worker.relay(container.fact_counter, container.events, event.to_dict())
@@ -558,7 +558,7 @@ def reports_make_exports(event: SQSEvent) -> Any:
 @app.on_sqs_message(queue_arn=_QUEUE.format("personal-exports"), batch_size=1)
 @functions.function("personal_export_maker", "settings.audit_days", module="privacy.worker")
 def privacy_make_exports(event: SQSEvent) -> Any:
-    """Makes the files of all that is kept of members who asked for it."""
+    """Makes the personal data exports that were requested."""
     from chalicelib.privacy import worker
 
     return worker.make_exports(container.personal_export_maker, event.to_dict())
@@ -567,7 +567,7 @@ def privacy_make_exports(event: SQSEvent) -> Any:
 @app.schedule("rate(1 minute)")
 @functions.function("eraser", "personal_export_queuer", *_ERASING_SETTINGS, module="privacy.worker")
 def privacy_process_due(event: CloudWatchEvent) -> int:
-    """Erases members as far as it goes now; queues exports that are due."""
+    """Runs a round of each due erasure; queues exports that are due."""
     from chalicelib.privacy import worker
 
     return worker.process_due(container.eraser, container.personal_export_queuer, event.context)
@@ -581,7 +581,7 @@ def privacy_process_due(event: CloudWatchEvent) -> int:
     "bulletin_writer", "notice_writer", "settings.notices_from", module="notifications.received"
 )
 def notifications_record_events(event: SQSEvent) -> Any:
-    """Writes what members are told of what happened."""
+    """Writes the notices and bulletins that events cause."""
     from chalicelib.notifications import received
 
     return received.record_events(
@@ -639,7 +639,7 @@ def notifications_push(event: CloudWatchEvent) -> int:
 @app.on_sqs_message(queue_arn=_QUEUE.format("mail-events"), batch_size=10)
 @functions.function("mail_feedback", "audit_recorder", module="notifications.worker")
 def notifications_handle_ses_events(event: SQSEvent) -> Any:
-    """Takes in which mails SES sent, which came back and which people complained of."""
+    """Records which mails SES sent, which bounced and which people complained of."""
     from chalicelib.notifications import worker
 
     return worker.handle_ses_events(container.mail_feedback, event.to_dict())

@@ -24,11 +24,11 @@ MAX_TIME_LENGTH = len("2027-01-15T09:00:00.123456789+01:00")
 MAX_ADDRESSED_CHANNELS = 20
 MAX_CAPTIONS = 10
 MAX_CUTS = 10
-"""How many videos an activity may be dealt from, the first included (product rule)."""
+"""Videos that an activity may have, the first included (product rule)."""
 MAX_HASHTAGS = 30
 MAX_HASHTAG_LENGTH = 100
 MAX_POST_TEXT_LENGTH = 2200
-"""How many UTF-16 units a post's text may have (TikTok, Content Posting API: `title`)."""
+"""UTF-16 units that a post's text may have (TikTok, Content Posting API: `title`)."""
 START_GRACE = timedelta(minutes=5)
 """How far back a start may lie: filling in the form takes a while (product rule)."""
 MAX_TIME_AHEAD = timedelta(days=5 * 366)
@@ -39,7 +39,7 @@ FEATURED_INDEX_LAG = timedelta(seconds=30)
 no longer than this, and the index follows the table."""
 MAX_FEATURED_CHANGES = 20
 MAX_KNOWN_FEATURED_CHANGES = 20
-"""How many turns of the time before its first page a cursor carries; it has to stay short."""
+"""Recent changes of `featured` that a cursor carries; it has to stay short."""
 
 SEND_REMINDER = (
     "The video will be waiting in your TikTok inbox. Open the TikTok app, tap the notification "
@@ -421,7 +421,7 @@ class OpenActivity:
 
 @dataclass(frozen=True)
 class FeedPaging:
-    """What the first page of a feed knew of turns of `featured`: the others keep its order.
+    """The changes of `featured` that a feed's first page knew; later pages keep its order.
 
     All of them up to `settled_at`, and of the later ones those that are `known`.
     """
@@ -480,7 +480,7 @@ def with_featured(activity: Activity, featured: bool, now: datetime) -> Activity
     return replace(activity, featured=featured, featured_changes=changes)
 
 
-# What members disclose in TikTok
+# Disclosures in TikTok
 
 DISCLOSURE_TEXT_EDITION = 1
 """Number of the texts below: raised with every change of their words or meaning."""
@@ -573,7 +573,7 @@ _ACKNOWLEDGEMENTS: dict[DisclosureLanguage, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class ReuseEstimate:
-    """How many people get, about, one video and one caption; `above` is the program's limit."""
+    """Estimated people for each video and each caption; `above` is the program's limit."""
 
     people: int
     people_per_video: int
@@ -599,7 +599,7 @@ def estimate_reuse(people: int, captions: int, above: int, cuts: int = 1) -> Reu
     )
 
 
-# What members post with the video
+# Texts of posts
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ MAX_UNDECIDED_PER_RUN = 300
 UNDECIDED_RECHECK_DELAY = timedelta(minutes=5)
 """How long until an activity that still waits for a verdict is looked at again."""
 MAX_ADMITTED_UNCOUNTED = 50
-"""How many activities may be opened before those that are open are counted again: the index may
+"""Activities that may be opened before those that are open are counted again: the index may
 lack them, so their ids are kept."""
 
 
@@ -100,7 +100,7 @@ class Groupings(Protocol):
 
 
 class ActivityFields(TypedDict, total=False):
-    """What a manager may set anew; what is not there is as by default, or stays.
+    """Fields that a manager may set; an absent one has its default, or stays.
 
     Times are wall-clock times in the manager's own zone. A start, end, campaign or disclosure of
     None takes away what there was.
@@ -848,7 +848,7 @@ def _paging_from_json(stored: Mapping[str, Any]) -> FeedPaging:
 
 @dataclass(frozen=True)
 class _CutPosition:
-    """Which cut of how many an upload is for, to be told where something is the matter with it."""
+    """The number of the cut that an upload is for, and of how many, for messages about it."""
 
     upload_id: str
     number: int

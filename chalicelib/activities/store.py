@@ -396,7 +396,7 @@ class MarkStore(Store):
 
 
 class ActivityHeadroomItem(HeadroomItem):
-    """How many more activities a program may open before those that are open are counted."""
+    """The number of activities that a program may still open before they are counted again."""
 
     class Meta:
         table_name = "activities"

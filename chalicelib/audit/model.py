@@ -128,7 +128,7 @@ class AuditEntry:
 
 @dataclass(frozen=True)
 class EntryFilter:
-    """Which entries are wanted: all that meet every criterion that is not None.
+    """A filter of entries: those that meet every criterion that is not None.
 
     `actor` is a member's id, `system` or `command`; `since` is included, `until` is not.
     """

@@ -1,8 +1,8 @@
 """The actor of a write: a member, an owner's command, or a function of the system.
 
-Whatever begins work (the HTTP router, a Lambda, a command) says so once; `foundation.table` puts it
-on every item that is written meanwhile. The router also says which request it is: the audit trail
-keeps its address and the caller's role.
+Each entry point (the HTTP router, a Lambda, a command) sets the actor once; `foundation.table`
+puts it on every item that is written meanwhile. The router also names the request: the audit
+trail keeps its address and the caller's role.
 """
 
 from collections.abc import Iterator
@@ -50,12 +50,12 @@ def public(actor: str) -> dict[str, str]:
 
 
 def current() -> str:
-    """Return who whatever is written now is written by."""
+    """Return the actor of everything that is written now."""
     return _current.get()
 
 
 def origin() -> Origin | None:
-    """Return the request under which whatever is written now is written; None without one."""
+    """Return the request that everything written now belongs to; None without one."""
     return _origin.get()
 
 

@@ -13,7 +13,7 @@ from chalicelib.foundation.values import dataclass
 
 @dataclass(frozen=True)
 class Act:
-    """What was done to which thing of a program, and the fields that it changed.
+    """An audited act on a thing of a program, and the fields that it changed.
 
     `title` names the thing as it was, in words that are nobody's name or address; people are named
     by their ids everywhere. Values of `before` and `after` are plain JSON.

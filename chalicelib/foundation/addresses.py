@@ -1,4 +1,4 @@
-"""Which addresses a webhook or a push may have, and to which of them Greenroom connects.
+"""Checks the addresses of webhooks and pushes, and to which IP addresses Greenroom connects.
 
 An address that somebody gives is a wish to make this deployment call something. So only names are
 taken, over TLS at port 443; what a name resolves to is checked each time, and the connection is

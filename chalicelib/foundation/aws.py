@@ -60,7 +60,7 @@ _THROTTLING_CODES = frozenset(
 
 
 def is_aws_failure(error: BaseException) -> bool:
-    """Return whether AWS did not do what it does otherwise: throttled, out of order, no answer."""
+    """Return whether AWS failed: it throttled, was out of order or did not answer."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     cause = getattr(error, "cause", None) or error  # PynamoDB's errors carry the one they are of

@@ -38,7 +38,7 @@ class UnreadableEvent(Exception):
 
 @dataclass(frozen=True)
 class Payload:
-    """What happened; subclasses are frozen dataclasses that name it.
+    """The payload of an event; each subclass is a frozen dataclass that names what happened.
 
     Fields are strings, numbers, booleans, None, and tuples of strings: nothing else crosses the
     bus. An added field needs a default; any other change of a payload is a new version.
@@ -85,7 +85,7 @@ class Event[What: Payload]:
 
 @dataclass(frozen=True)
 class PublicData:
-    """What a public event tells; subclasses are frozen dataclasses of plain values."""
+    """The data of a public event; subclasses are frozen dataclasses of plain values."""
 
     TYPE: ClassVar[str]
     """`thing.happened`, the event's type on the bus and in webhooks."""

@@ -77,7 +77,7 @@ class Functions:
 def _garbage_collection_paused() -> Iterator[None]:
     """Look for no garbage meanwhile, nor later in what is there then.
 
-    What a start makes stays for the life of the process; looking through it again and again takes
+    Objects made at the start live as long as the process; scanning them again and again takes
     a tenth of the start.
     """
     gc.disable()

@@ -1,11 +1,12 @@
-"""Quotas of what is not counted each time, kept exactly by any number of requests at once.
+"""Keeps quotas exactly without counting each time, under any number of concurrent requests.
 
 The headroom of a program is how many more of something it has room for: its limit less what was
-counted last, less what was admitted since. Whatever is added takes one of it, in the transaction
+counted last, less what was admitted since. Each added item takes one of it, in the transaction
 that writes it. Where none is left, or the limit is another by now, use is counted again, and the
 new headroom is written with what is added, provided that nothing was admitted since before the
-count. What ends gives nothing back and is missing from the next count. So headroom is never more
-than there is, no undoing can be forgotten, and only the first of many requests has to count.
+count. An item that ends gives nothing back and is missing from the next count. So headroom is
+never more than there is, no undoing can be forgotten, and only the first of many requests has to
+count.
 The item lies in the table of what it is about: both are restored to the same instant.
 """
 
@@ -25,10 +26,10 @@ from chalicelib.foundation.table import Contended, Database, Model, Part, Put, U
 from chalicelib.foundation.values import dataclass
 
 MAX_COUNTS = 6
-"""How often others may take what was just counted before a request is told to try again."""
+"""Counts whose result others may take before a request is refused for now."""
 
 ATTEMPTS = 10
-"""How often a transaction that takes headroom is tried when others take some at the same moment:
+"""Attempts of a transaction that takes headroom while others take some at the same moment:
 30 at once all come through (tests/integration/test_headroom.py)."""
 
 RECOUNT_AFTER = timedelta(days=1)
@@ -39,7 +40,7 @@ INDEX_LAG = timedelta(minutes=5)
 
 
 class HeadroomItem(Model):
-    """What one program may add without a count. Subclasses name the table and its keys.
+    """The number of items that a program may add without a count. Subclasses name table and keys.
 
     `limits` are those that were counted against. `recent` are what was admitted lately, each with
     its instant: an index may not have them yet.
@@ -53,7 +54,7 @@ class HeadroomItem(Model):
 
 
 class NoHeadroom(Exception):
-    """None is left that is known of, or others were faster to count again."""
+    """No headroom is left, or others were faster to count again."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ PAGE_HEADERS: dict[str, str | list[str]] = {
 
 @dataclass(frozen=True)
 class PageText:
-    """What a page says to a person, and a text to copy from it, line by line, if there is one.
+    """The texts of a page for a person, and a text to copy from it, line by line, if any.
 
     `button` has it ask: pressed, the page's own address is posted to.
     """

@@ -61,7 +61,7 @@ class RequiredRole(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler answers: a status and a pydantic model (or nothing).
+    """A handler's answer: a status and a pydantic model (or nothing).
 
     A person whose browser came to the endpoint of a page is led to `console_path` instead, or
     shown `page_text` where there is no console.

@@ -53,7 +53,7 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True)
 class Claims:
-    """What a verified ID token says, as it travels from the authorizer to the handler.
+    """The claims of a verified ID token, as the authorizer passes them to the handler.
 
     `email` is in the form in which invitations have it; empty if no invitation can have it.
     """

@@ -1,4 +1,4 @@
-"""What every store builds on: a database of PynamoDB models, and transactions in parts.
+"""The base of every store: a database of PynamoDB models, and transactions in parts.
 
 A package's service hands out its writes as `Part`s; the package that owns the use case commits all
 of them, or none. A part knows which problem its broken condition means. Reads of several packages
@@ -158,7 +158,7 @@ class Conflict(Exception):
 
 @dataclass(frozen=True)
 class Read[Thing]:
-    """One item to be read, and what becomes of it."""
+    """A read of one item, and the function that converts it."""
 
     model: type[Model]
     keys: tuple[str, str]
@@ -224,7 +224,7 @@ def _is_read_conflict(error: BaseException) -> bool:
 
 
 class _SharedClient(Connection):
-    """What PynamoDB knows of one table, with the client that all tables share.
+    """PynamoDB's connection to one table, with the client that all tables share.
 
     PynamoDB would make one for each model: a tenth of a second of every cold start and a TLS
     handshake for each model that a request touches.

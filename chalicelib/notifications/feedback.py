@@ -1,4 +1,4 @@
-"""What SES tells of our mails: that it took one, that one came back, that somebody complained.
+"""Handles SES's events about our mails: accepted, bounced, complained of.
 
 Each event of a notice carries the tags that the mail was sent with, so it is known whose it is; the
 address is looked at all the same, for an event about another one than the member's says nothing of
@@ -131,7 +131,7 @@ class MailFeedback:
     def _undo_outdated_refusal(self, program_id: str, member_id: str) -> None:
         """Take back what was written while a member was removed, or had mails switched on again.
 
-        What that forgets may have been forgotten before it was there.
+        An earlier event may have cleared the refusal before it was written.
         """
         now = self._clock.now()
         member = self._programs.member(program_id, member_id)

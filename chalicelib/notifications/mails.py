@@ -24,7 +24,7 @@ MAX_NAME = 64
 
 @dataclass(frozen=True)
 class MailContent:
-    """What a mail is made of. `unsubscribe_url` takes a POST, and shows a page to a person.
+    """The contents of a mail. `unsubscribe_url` takes a POST, and shows a page to a person.
 
     `rewards` is whether the program has them.
     """

@@ -1,4 +1,4 @@
-"""Notices, what a member has of them, and when a mail tells of them: plain types and rules.
+"""Notices, the box of a member, and the times of mails: plain types and rules.
 
 A member's *box* holds the notices that are about them alone, and how far they got with the open
 activities. The program's *bulletin*, one for all its members, holds what is open: so publishing an
@@ -45,10 +45,10 @@ RENOTIFYING_ATTRIBUTES = frozenset({"starts_at", "ends_at", "channel_ids"})
 MAX_TITLE = 120
 LAST_CALL_LEAD = timedelta(hours=24)
 WAITING_VIDEO_DELAY = timedelta(hours=24)
-"""How long a video waits in the TikTok inbox before its member is told (product rule)."""
+"""Time that a video waits in the TikTok inbox before its member gets a notice (product rule)."""
 
 PUSH_HEAD_START = timedelta(minutes=15)
-"""How long a mail waits for a push that tells the same: e-mail is the fallback."""
+"""Time that a mail waits for a push about the same: e-mail is the fallback."""
 
 MAX_MAIL_AGE = timedelta(days=8)
 """A notice that is older is not mailed any more: longer than a week, for weekly mails."""
@@ -59,14 +59,14 @@ DIGEST_GRACE = timedelta(hours=6)
 DEFAULT_DIGEST_HOUR = 9
 
 MAX_SLOT_MOVES = 4
-"""How many new times of digests of one member's choosing a program is walked at within a day."""
+"""New digest times of one member that cause a walk of the program within a day."""
 
 MAX_SLOTS = 1000
 """Of a program. They are looked at and written each time; with so many it is walked about every
 quarter of an hour anyway, and whose own is left out has their digest with the next ones."""
 
 SLOT_SCAN_INTERVAL = timedelta(hours=20)
-"""How often a program's slots are learned from its members: once a day, however it is reckoned."""
+"""Interval of slot scans: a program's slots are read from its members once a day."""
 
 SLOT_SCAN_TIME_LIMIT = timedelta(minutes=50)
 """When a walk that learned is looked back at: SQS has given up messages after 45 minutes and the
@@ -212,7 +212,7 @@ def _digests(
 
 @dataclass(frozen=True)
 class BulletinEntry:
-    """An activity of a bulletin; `fresh` are those that members are told of as new ones."""
+    """An activity of a bulletin; `fresh` ones are announced to members as new."""
 
     activity_id: str
     title: str
@@ -238,7 +238,7 @@ class BulletinEntry:
         return self.last_call_at is not None and self.last_call_at <= now
 
     def notice_times(self) -> tuple[datetime, ...]:
-        """Return the instants at which there is something to tell of it."""
+        """Return the instants at which a notice about it is due."""
         return (self.opens_at, self.last_call_at) if self.last_call_at else (self.opens_at,)
 
     def renotify_at(self, changed: Collection[str], now: datetime) -> datetime | None:
@@ -264,7 +264,7 @@ class Bulletin:
 
 
 def bound_entries(entries: Iterable[BulletinEntry], now: datetime) -> tuple[BulletinEntry, ...]:
-    """Return what a bulletin keeps of all open activities, with what may be told as new."""
+    """Return the entries that a bulletin keeps of all open activities, new ones marked."""
     left = [each for each in entries if each.ends_at is None or each.ends_at > now]
     begun = sorted(
         (each for each in left if each.opens_at <= now), key=_opening_order, reverse=True
@@ -294,7 +294,7 @@ def _opening_order(entry: BulletinEntry) -> tuple[datetime, str]:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something a member is told; nobody sees it before `at`. `dropped`: it was taken back.
+    """A notice to a member; nobody sees it before `at`. `dropped`: it was withdrawn.
 
     `pushes`: a push tells of it first, if it gets through; then it is `pushed`, and not mailed.
     """
@@ -313,7 +313,7 @@ class Notice:
 
     @property
     def mail_not_before(self) -> datetime:
-        """When a mail may tell of it at the earliest."""
+        """The earliest instant at which a mail may include it."""
         return self.at + PUSH_HEAD_START if self.pushes else self.at
 
     @property
@@ -337,7 +337,7 @@ _END_MARKS = {ActivityProgress.REMINDED.value, ActivityProgress.MAILED_END.value
 
 @dataclass(frozen=True)
 class Claim:
-    """A mail under way: what it tells of, and since when. Its id goes with it through SES."""
+    """A mail under way: its notices, and since when. Its id goes with it through SES."""
 
     claim_id: str
     notice_ids: tuple[str, ...]
@@ -346,7 +346,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class NoticeBox:
-    """What a member was told and knows. `mail_at` is when a mail to them is due, if one is.
+    """The notices of a member, read or not. `mail_at` is when a mail to them is due, if one is.
 
     `moves` are the slots that they chose of late, each with its instant. `mailed_anew_from` is when
     they last had a refusal taken back: what SES tells of before is settled by that.
@@ -450,7 +450,7 @@ def with_notices_read(
     return with_progress(box, ending, ActivityProgress.REMINDED)
 
 
-# What a member is shown
+# Notices of a member
 
 
 @dataclass(frozen=True)
@@ -476,8 +476,8 @@ def shown_notices(
 ) -> tuple[ShownNotice, ...]:
     """Return the notices of a member, the latest first.
 
-    An activity is one notice: that it opened, or from its last call on that it ends. What they
-    performed or dismissed is none.
+    An activity is one notice: that it opened, or from its last call on that it ends. A performed
+    or dismissed activity has none.
     """
     found = [*_activity_notices(box, bulletin, reader, now), *_box_notices(box, reader, now)]
     return tuple(sorted(found, key=lambda each: each.notice.key, reverse=True))
@@ -523,12 +523,12 @@ def _box_notices(box: NoticeBox, reader: Reader, now: datetime) -> Iterator[Show
         yield ShownNotice(each, each.read, each.mailed or each.pushed)
 
 
-# What a mail tells of
+# Contents of mails
 
 
 @dataclass(frozen=True)
 class MailPlan:
-    """What a mail to a member would tell of now, and when the next one is due, if that is known."""
+    """The notices of a mail that is due now, and when the next mail is due, if known."""
 
     due: tuple[ShownNotice, ...]
     next_at: datetime | None
@@ -596,7 +596,7 @@ def _mail_time_of(
 
 
 def mail_time(box: NoticeBox, notice: Notice, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """Return when a mail tells of a notice that a box has just got; None for never."""
+    """Return when a mail includes a notice that a box has just got; None for never."""
     if box.refused or notice.read or notice.mailed or notice.pushed or notice.dropped:
         return None
     if notice.at < now - MAX_MAIL_AGE:
@@ -612,12 +612,12 @@ def with_mail_scheduled(box: NoticeBox, at: datetime | None) -> NoticeBox:
 
 
 def with_claim(box: NoticeBox, claim: Claim, until: datetime) -> NoticeBox:
-    """Begin a mail; should nothing more be heard of it, it is looked at again at `until`."""
+    """Begin a mail; without a result by `until`, the box is looked at again then."""
     return replace(box, claim=claim, mail_at=until)
 
 
 def with_claim_removed(box: NoticeBox, claim_id: str) -> NoticeBox:
-    """Note that a claimed mail went out: what it told of is told. Other claims stay."""
+    """Note that a claimed mail went out: mark its notices as mailed. Other claims stay."""
     claim = box.claim
     if claim is None or claim.claim_id != claim_id:
         return box
@@ -645,7 +645,7 @@ def _notice_type_of(box: NoticeBox, notice_id: str) -> NoticeType:
 
 
 def without_mail_of_video(box: NoticeBox, performance_id: str) -> NoticeBox:
-    """Note that a push told of a video that waits: no mail has to."""
+    """Note that a push reminded of a waiting video, so that no mail does."""
     notice = box.notices.get(video_notice_id(performance_id))
     if notice is None or notice.pushed or notice.dropped:
         return box
@@ -735,7 +735,7 @@ class ProgramPlan:
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What a walk learned: the slots of its members, in `heard` of its `chunks` chunks.
+    """The slots that a walk found, in the chunks `heard` of its `chunks` chunks.
 
     `round` is when it was begun, as `scan_round_of` writes it; `walk` is one attempt at it.
     """

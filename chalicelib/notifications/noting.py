@@ -1,4 +1,4 @@
-"""What events about members become: notices in their boxes.
+"""Turns events about members into notices in their boxes.
 
 An event may come twice, late and in any order. Its content is in the event or in the
 tables; facts that may have changed since are read from the tables, and again after the write.
@@ -104,7 +104,7 @@ class NoticeWriter:
     # --- what members did ---------------------------------------------------------------------
 
     def note_seen(self, program_id: str, member_id: str, activity_ids: Sequence[str]) -> None:
-        """Note activities that were before a member's eyes."""
+        """Record activities that a member saw."""
         self._store.change_box(
             program_id,
             member_id,
@@ -145,9 +145,9 @@ class NoticeWriter:
         activity_id: str,
         since: datetime,
     ) -> None:
-        """Have a member told of a video in their inbox, a day after it came there.
+        """Add the notice of a video that waits in a member's inbox, a day after it came there.
 
-        Their browsers are told at once, and again after that day.
+        Their browsers get a push at once, and another after that day.
         """
         pushes = self._pushes.queue_video_push(program_id, member_id, performance_id, since)
         activities = self._from.activities.activities(program_id, [activity_id])
@@ -223,7 +223,7 @@ class NoticeWriter:
         self._store.change_box(program_id, member_id, change)
 
     def forget_browsers(self, program_id: str, member_id: str) -> None:
-        """Forget the browsers of a member who was removed: nothing is told them any more.
+        """Forget the browsers of a member who was removed: they get no more pushes.
 
         That mails to them came back is forgotten, too: should they return, mails are tried again,
         and managers are told again. A complaint holds.

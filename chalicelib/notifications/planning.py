@@ -239,7 +239,7 @@ class DigestPlanner:
     def _plan_member(
         self, program: Program, bulletin: Bulletin, member: Member, box: NoticeBox
     ) -> bool:
-        """Have a member mailed if a mail is due to them; a manager told of the worklist."""
+        """Schedule a member's mail if one is due; for a manager, with the worklist's notice."""
         now = self._clock.now()
         zone = ZoneInfo(member.time_zone or program.time_zone)
         caller = self._programs.as_caller(member)
@@ -264,7 +264,7 @@ class DigestPlanner:
     ) -> Notice | None:
         """Return the notice of a day's worklist at its manager's hour, None if there is nothing.
 
-        However often it is mailed, in the app it is told each day.
+        The app shows it each day, however often it is mailed.
         """
         at = last_digest(now, box.settings, zone, weekly=False)
         notice_id = f"worklist#{at.astimezone(zone).date()}"

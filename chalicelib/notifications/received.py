@@ -1,4 +1,4 @@
-"""Something happened that members are told of."""
+"""Turns events of other packages into members' notices and bulletins."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -60,7 +60,7 @@ HANDLED_EVENTS = (
 def record_events(
     bulletins: "BulletinWriter", writer: "NoticeWriter", event: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """Write what a batch of events is to tell members."""
+    """Write the notices and bulletins that a batch of events causes."""
 
     def note(received: "Event[Any]") -> None:
         payload, program_id = received.payload, received.program_id

@@ -105,5 +105,5 @@ def _outcome_of(error: ClientError) -> SendResult:
         return SendResult.LATER if is_quota else SendResult.TOO_FAST
     if code in _TRY_LATER_CODES:
         return SendResult.LATER
-    # An error of its own may come after SES took the mail: only its events tell.
+    # An error of its own may come after SES took the mail: only its events say so.
     return SendResult.UNKNOWN if status >= _UNAVAILABLE else SendResult.REFUSED

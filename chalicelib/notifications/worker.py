@@ -1,6 +1,6 @@
-"""A digest, a mail or a push is due, or SES tells what became of a mail.
+"""Queues and sends digests, mails and pushes, and handles SES's events about mails.
 
-What happened elsewhere is in `received`: these functions need no other package's events.
+The module `received` handles events of other packages: these functions need none of them.
 """
 
 import json
@@ -66,7 +66,7 @@ def push(pusher: "PushSender", context: Any) -> int:
 
 
 def handle_ses_events(feedback: "MailFeedback", event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Take in what SES tells of mails."""
+    """Record SES's events about mails: sent, bounced or complained of."""
 
     def one(body: str) -> None:
         feedback.handle(json.loads(body)["detail"])

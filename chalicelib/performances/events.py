@@ -10,7 +10,7 @@ from chalicelib.performances.model import State, Waiting
 
 @dataclass(frozen=True)
 class _PerformancePayload(Payload):
-    """What each event tells of its performance, as it was then. Instants are exact.
+    """The fields of a performance in each of its events, as they were then. Instants are exact.
 
     `failure` is the code of why it failed. `campaign_id` and `channel_ids` are those of the moment
     it was made. A `trial` is a manager's *Try it on me*. `disclosed` says that the member

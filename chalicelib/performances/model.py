@@ -28,7 +28,7 @@ SENDING_LIMIT = timedelta(hours=24)
 """After this a performance that is not staged has failed, whatever keeps it (product rule)."""
 
 MAX_ATTEMPTS = 3
-"""How many drafts a performance may take: TikTok may count each towards its five (product rule)."""
+"""Drafts that a performance may take: TikTok may count each towards its five (product rule)."""
 
 REQUEUE_DELAY = timedelta(minutes=5)
 """How long a performance that was queued again has before that is done once more."""
@@ -54,7 +54,7 @@ COUNT_INTERVALS: Sequence[tuple[timedelta, timedelta]] = (
     (timedelta(days=7), timedelta(days=1)),
     (COUNTS_READ_FOR, timedelta(days=3)),
 )
-"""How often the views of a post are read, up to which age: most come on the first day, and TikTok
+"""Intervals of reading a post's views, by its age: most come on the first day, and TikTok
 takes 600 such calls a minute for all members of a deployment together."""
 
 VISIBILITY_TIMEOUT_SECONDS = 60
@@ -108,7 +108,7 @@ NEXT_STATES: Mapping[State, frozenset[State]] = {
     State.POSTED: frozenset(),
     State.FAILED: frozenset(),
 }
-"""Which state may follow which: the diagram in docs/staging.md, as a table.
+"""The states that may follow each state: the diagram in docs/staging.md, as a table.
 
 `queued` is followed by `staged` or `posted` when an earlier draft, given up, arrives all the same;
 `delivered` by `uploading` when only a refused range said so and the status denies it.
@@ -244,7 +244,7 @@ def acknowledgement_of(
 
 @dataclass(frozen=True)
 class PostCounts:
-    """What TikTok had counted of the post at an instant, and where it can be seen.
+    """TikTok's counts of the post at an instant, and the address of the post.
 
     `views` is None once the member took back that this is read: nothing of it is kept then but when
     that was, so that reports forget it too.

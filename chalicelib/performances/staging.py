@@ -17,7 +17,7 @@ class Stager:
         self._dependencies = use
 
     def stage(self, reference: Reference) -> None:
-        """Bring a performance as far as it goes now. Raises what broke: try again.
+        """Move a performance on as far as possible now. Raises on failure: try again.
 
         Before the time that it waits for there is nothing to do, however often a message comes;
         nor while another worker has it: that one brings it on, and should it die, the performance

@@ -80,7 +80,7 @@ STATUS_POLL_SECONDS = (0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 """Seconds between looks at a whole upload, before the follow-up schedule takes over."""
 
 MAX_RESUMES = 3
-"""How often one run goes on with a torn upload where TikTok says it has got to."""
+"""Times that one run resumes a torn upload from the byte that TikTok reports."""
 
 RETRY_DELAY = timedelta(seconds=60)
 """When to try again, at the least, if TikTok does not say: its limits are per minute."""
@@ -146,7 +146,7 @@ class StagingDependencies:
 class StagingRun:
     """One worker's run of one performance.
 
-    `performance` is what is stored: every write of this run goes through it. What others write
+    `performance` is what is stored: every write of this run goes through it. A write of others
     meanwhile (a webhook, another worker after the lease) makes the next write raise `Conflict`.
     """
 

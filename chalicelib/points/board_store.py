@@ -108,7 +108,7 @@ class DueBoardItem(Model):
 
 @dataclass(frozen=True)
 class BuildLease:
-    """What changed first, and by which stamp the last change is known; `run` holds the lease."""
+    """A program's due boards: the first change and the last one's stamp; `run` holds the lease."""
 
     program_id: str
     since: datetime

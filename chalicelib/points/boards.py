@@ -156,7 +156,7 @@ class LeaderboardMarks:
         self._clock = clock
 
     def mark(self, program_ids: set[str]) -> None:
-        """BuildLease the boards of these programs: a call for each."""
+        """Mark the boards of these programs as due: a call for each."""
         for program_id in sorted(program_ids):
             self._boards.mark(program_id, self._clock.now(), secrets.token_hex(8))
 

@@ -12,7 +12,7 @@ MAX_REASON_LENGTH = 300
 MAX_ABOUT_LENGTH = 200
 """How much of an activity's instructions a ledger entry keeps."""
 MAX_AMOUNT = 1_000_000
-"""How many points a manager may give or take at once (product rule)."""
+"""Points that a manager may give or take at once (product rule)."""
 
 
 def points_phrase(points: int) -> str:

@@ -65,7 +65,7 @@ Pages = Mapping[str, bytes | None]
 
 @dataclass(frozen=True)
 class Ledgers:
-    """What the ledgers of a program say: scores by span, of which days, and what else differs."""
+    """Sums of a program's ledgers: scores by span, their days, and what else differs."""
 
     scores: Scores
     first: date

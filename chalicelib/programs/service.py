@@ -426,7 +426,7 @@ class ProgramService:
         return self._save(replace(member, name=name or member.name), again=False)
 
     def save_invitation(self, member: Member) -> tuple[Member, bool]:
-        """Save an invited member made by `new_invited_member`; the flag tells whether it is new.
+        """Save an invited member made by `new_invited_member`; the flag says whether it is new.
 
         A known member stays as they are; a removed one is invited again, with the id they had.
         """

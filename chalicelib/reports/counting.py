@@ -268,7 +268,7 @@ class DayPacker:
         self._packed: dict[str, date] = {}
 
     def pack(self, program_id: str) -> None:
-        """Pack what is due. What cannot be packed now is read as it is, and packed another time."""
+        """Pack what is due. Days that cannot be packed now are read unpacked, and packed later."""
         today = self._clock.now().date()
         if self._packed.get(program_id) == today:
             return

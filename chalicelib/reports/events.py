@@ -13,7 +13,7 @@ SEEN_IDS = "activity_ids"
 
 @dataclass(frozen=True)
 class ActivitiesSeen(Payload):
-    """A member had activities before their eyes that they had not before, within a month.
+    """A member saw activities that they had not seen before within a month.
 
     Each of `sights` is the activity's id, `=`, and what the table holds of it.
     """

@@ -69,8 +69,9 @@ class CounterName(StrEnum):
 
 
 MAX_SENDS = 20
-"""Attempts of one member at one activity that are kept. Who sends what fails again and again adds
-one each time, to an item that has 400 KB at most: these take 24, each addressed to 20 channels."""
+"""Attempts of one member at one activity that are kept. A member whose send fails again and
+again adds one each time, to an item that has 400 KB at most: these take 24, each addressed to 20
+channels."""
 
 LOST_PREFIX = "lost:"
 """And of failures, by their code: `lost:inbox_full`."""
@@ -107,7 +108,7 @@ type Counts = Counter[tuple[CounterKey, str]]
 
 @dataclass(frozen=True)
 class Attribution:
-    """Which campaign and channels a fact counts for: those of its own moment, frozen with it."""
+    """The campaign and channels that a fact counts for: those of its own moment, frozen with it."""
 
     campaign_id: str | None = None
     channel_ids: tuple[str, ...] = ()
@@ -115,7 +116,7 @@ class Attribution:
 
 @dataclass(frozen=True)
 class PostResponse:
-    """What TikTok had counted of a post at an instant, and the points that it brought its member.
+    """TikTok's counts of a post at an instant, and the points that it brought its member.
 
     `views` is None once its member took back that this is read.
     """
@@ -183,7 +184,7 @@ _MOMENT_FIELDS = tuple(each.name for each in fields(Attempt) if each.name.endswi
 
 @dataclass(frozen=True)
 class Impression:
-    """A member had an activity before their eyes, first at this instant."""
+    """A member saw an activity, first at this instant."""
 
     seen_at: datetime
     attribution: Attribution = Attribution()
@@ -625,7 +626,7 @@ class CountedPerson:
 
 @dataclass(frozen=True)
 class Audience:
-    """How many members something is addressed to; `exact` is false for an upper bound."""
+    """The number of members that something reaches; `exact` is false for an upper bound."""
 
     members: int
     exact: bool
@@ -662,7 +663,7 @@ class WorklistKind(StrEnum):
 
     @property
     def prefix(self) -> str:
-        """What keys of its items begin with, in stored items: what there may be most of comes late.
+        """The prefix of its items' keys; kinds that may have most items sort last.
 
         Invitations are the last, by the ids of those invited, so by age: those that are not due yet
         lie behind all that is.
@@ -864,7 +865,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class CutTally:
-    """What was counted of one cut; each member counts for the one that they were dealt."""
+    """The counts of one cut; each member counts for the cut that they were assigned."""
 
     upload_id: str
     sent: int
@@ -901,7 +902,7 @@ class TimeDistribution:
 
 @dataclass(frozen=True)
 class MemberTally:
-    """What one member did within a period."""
+    """The counts of one member within a period."""
 
     seen: int = 0
     sent: int = 0

@@ -1,4 +1,4 @@
-"""What the reports table keeps of a member: facts that were counted, worklist, exports."""
+"""Personal data in the reports table: counted facts, worklist entries, exports."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -61,7 +61,7 @@ class ReportPersonalData:
     def erase(self, person: Person) -> bool:
         """Have the worklist and the counts of people forget who the member was.
 
-        What they redeemed and nobody decided stays there, under the name that it has by now. Views
+        Undecided redemptions stay there, under the name that they have by now. Views
         go by the event of their removal from the performance, which may be late or lost, too.
         """
         program_id, now = person.program_id, self._clock.now()

@@ -60,7 +60,7 @@ class ReportDay:
 
 @dataclass(frozen=True)
 class Report:
-    """What was counted within a period, day by day; `whole` is not limited to it."""
+    """The counts within a period, day by day; `whole` is not limited to it."""
 
     span: DateRange
     time_zone: str
@@ -98,7 +98,7 @@ class ActivityReport:
 
     @property
     def cuts(self) -> tuple[CutTally, ...]:
-        """What was counted of each cut within the period; nothing where there is one video."""
+        """The counts of each cut within the period; empty where there is one video."""
         if not self.activity.further_cuts:
             return ()
         tally = self.report.tally

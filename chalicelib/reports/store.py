@@ -121,7 +121,7 @@ class DaysItem(LeanModel):
 
 
 class PersonItem(LeanModel):
-    """What was counted of a member last."""
+    """The counted state of a member, as of the last count."""
 
     class Meta:
         table_name = "reports"
@@ -516,7 +516,7 @@ class ReportStore(Store):
     def note_seen(
         self, program_id: str, member_id: str, impressions: Mapping[str, Impression], now: datetime
     ) -> None:
-        """Note what a member had before their eyes, each activity once a month: one write.
+        """Record the activities that a member saw, each once a month: one write.
 
         An item holds `MAX_IMPRESSIONS_PER_ITEM` and a batch more. A member with more in a month has
         a further item: then two calls more find what is new. Raises `Conflict` if others always
@@ -541,7 +541,7 @@ class ReportStore(Store):
         raise Conflict
 
     def _add_impressions(self, item: "CounterItem", impressions: Mapping[str, Impression]) -> bool:
-        """Add to one item, unless that is full: told by the size of a set of what it has."""
+        """Add to one item, unless the set of what it has is full."""
         actions: list[Action] = [
             Path([activity_id]).set(Path([activity_id]) | _impression_text(impression))
             for activity_id, impression in sorted(impressions.items())
@@ -552,7 +552,7 @@ class ReportStore(Store):
         return self._database.update(item, actions, room)
 
     def impressions(self, program_id: str, member_id: str) -> Iterator[tuple[str, Impression]]:
-        """Yield all that a member had before their eyes, for a recount."""
+        """Yield all impressions of a member, for a recount."""
         found = self._database.query(
             CounterItem, _seen_key(program_id, member_id), consistent_read=True
         )

@@ -84,7 +84,7 @@ class Requesters(Protocol):
 
 @dataclass(frozen=True)
 class EventCounters:
-    """What events are counted by."""
+    """The counters that events are passed to."""
 
     facts: "FactCounter"
     days: "DayPacker"

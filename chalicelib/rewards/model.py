@@ -34,7 +34,7 @@ class RewardState(StrEnum):
 
 
 class RewardStatus(StrEnum):
-    """What people see: an active reward is scheduled, on offer, sold out or ended by its facts."""
+    """The visible status: facts make an active reward scheduled, on offer, sold out or ended."""
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -84,7 +84,7 @@ class Reward:
 
     @property
     def left(self) -> int | None:
-        """How many pieces are left; None for any number."""
+        """The number of pieces that are left; None for any number."""
         return None if self.stock is None else max(self.stock - self.taken, 0)
 
     def is_addressed_to(self, channels: frozenset[str]) -> bool:
@@ -103,7 +103,7 @@ class Reward:
 
 
 VISIBLE_STATUSES = frozenset({RewardStatus.ON_OFFER, RewardStatus.SOLD_OUT})
-"""What members see in their list."""
+"""Statuses of the rewards that members see in their list."""
 
 
 def visible_rewards(

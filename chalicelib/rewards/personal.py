@@ -1,4 +1,4 @@
-"""What the rewards table keeps of a member: their redemptions, and how many of each they have."""
+"""Personal data in the rewards table: a member's redemptions, and how many of each they have."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Whether the data of a PNG or JPEG are as many as its headers demand, without decoding them.
+"""Checks that a PNG or JPEG has as much data as its headers demand, without decoding it.
 
 A PNG's are inflated and counted, so a cut or foreign one is told for sure. The codes of a JPEG's
 scans are not decoded, which Python cannot do in time: tables, scans and restart markers have to fit
@@ -57,7 +57,7 @@ def _require(holds: bool) -> None:
 
 @dataclass(frozen=True)
 class PngHeader:
-    """What a PNG's header says of its pixels."""
+    """The description of the pixels in a PNG's header."""
 
     width: int
     height: int

@@ -1,4 +1,4 @@
-"""What a picture's bytes are: JPEG or PNG, told from the content, whole, and of bounded size.
+"""Reads from its bytes whether a picture is a whole JPEG or PNG of bounded size.
 
 The file that others see holds the picture alone: cameras and editors write into a file where and
 when it was taken, by whom, and a thumbnail of what was cut off. `examine_picture` leaves that out.
@@ -98,8 +98,8 @@ class ExaminedPicture:
 def examine_picture(content: bytes) -> ExaminedPicture:
     """Read what a picture is from its bytes. Raises `PictureRefused`.
 
-    The whole structure is walked. What lies behind the end of a JPEG is left out like all that lies
-    beside the picture: phones put a second picture, a film or notes of their own there. Nothing
+    The whole structure is walked. Bytes behind the end of a JPEG are left out, as all data
+    beside the picture are: phones put a second picture, a film or notes of their own there. Nothing
     writes behind the end of a PNG, so one that is something else too is refused. Pixels are not
     decoded; that is the browser's. The bytes to show have everything that decides what is seen, the
     orientation included, and nothing else.
@@ -293,7 +293,7 @@ def _orientation(exif: bytes) -> int:
 
 
 def _orientation_block(orientation: int) -> bytes:
-    """Write an EXIF block that tells the orientation and nothing else."""
+    """Write an EXIF block with the orientation and nothing else."""
     entry = struct.pack(">HHIHH", _ORIENTATION_TAG, _SHORT, 1, orientation, 0)
     return b"MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
 

@@ -1,4 +1,4 @@
-"""What managers do with rewards, and the list that members choose from."""
+"""Use cases of rewards: managers create and change them, members list them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -43,14 +43,14 @@ from chalicelib.rewards.store import PictureFiles, RewardStore
 
 
 class Audience(Protocol):
-    """What a reward has to know of a channel that it is addressed to."""
+    """The part of a channel that a reward addressed to it needs."""
 
     @property
     def archived(self) -> bool: ...
 
 
 class Programs(Protocol):
-    """What rewards read of programs."""
+    """The reads of programs that rewards need."""
 
     def channels(self, program_id: str, channel_ids: Collection[str]) -> Mapping[str, Audience]:
         """Read channels by id; those that are none are left out."""
@@ -63,7 +63,7 @@ class Programs(Protocol):
 
 
 class RewardFieldChanges(TypedDict, total=False):
-    """What a manager sets; what is not there is as by default, or stays.
+    """Fields that a manager sets; an absent one has its default, or stays.
 
     Times are wall-clock times in the manager's own zone. A stock or limit of None is none, a
     picture of None takes the picture away.

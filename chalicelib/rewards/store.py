@@ -162,7 +162,7 @@ class RedemptionItem(StampedModel):
 
 
 class TakenItem(Model):
-    """How many of a reward a member has asked for and not got back."""
+    """The number of pieces of a reward that a member has requested and not got refunded."""
 
     class Meta:
         table_name = "rewards"
@@ -462,7 +462,7 @@ class RewardStore(Store):
     ) -> Sequence[Redemption]:
         """List a program's redemptions: one query, milliseconds behind.
 
-        What waits comes in the order of asking, what is decided the latest first.
+        Waiting requests come oldest first, decided ones latest first.
         """
         waits, since = status is RedemptionStatus.REQUESTED, RedemptionItem.status_since
         beyond = None
@@ -513,7 +513,7 @@ def _status_key(program_id: str, status: RedemptionStatus) -> str:
 
 
 def _picture_parts(program_id: str, was: Picture | None, becomes: Picture | None) -> list[Part]:
-    """Return the parts that keep the picture a reward gets, and let go of the one it had."""
+    """Return the parts that keep a reward's new picture and release its former one."""
     if was == becomes:
         return []
     parts: list[Part] = []

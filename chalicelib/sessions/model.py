@@ -31,7 +31,7 @@ class SignedIn:
 
 
 class SignInStep(StrEnum):
-    """What a sign-in asks for next."""
+    """The next step of a sign-in."""
 
     PASSWORD = "new_password_required"  # noqa: S105  one's own, in place of the one that was mailed
     CODE = "mfa_required"
@@ -48,7 +48,7 @@ class PoolChallenge:
 
 @dataclass(frozen=True)
 class SignInQuestion:
-    """What the person is asked for; `challenge` comes back with the answer.
+    """The question to the person; `challenge` comes back with the answer.
 
     `secret` and `uri` are what an authenticator that is to be set up is told; `uri` is for a QR
     code or a link.
@@ -68,7 +68,7 @@ def authenticator_uri(secret: str, email: str) -> str:
 
 @dataclass(frozen=True)
 class Client:
-    """What a request to sign in comes from: a network address, and a device if it is known."""
+    """The origin of a sign-in request: a network address, and a device if it is known."""
 
     address: str
     device_token: str = field(default="", repr=False)
@@ -119,7 +119,7 @@ class AttemptLimit:
 
 @dataclass(frozen=True)
 class AttemptCounter:
-    """What one subject did in one window, which is over at `ends_at`."""
+    """The attempts of one subject in one window, which is over at `ends_at`."""
 
     key: str
     most: int

@@ -63,7 +63,7 @@ class BegunSession:
 
 
 type Next = BegunSession | SignInQuestion
-"""What follows a right password: a session, or what is asked for next."""
+"""The result of a right password: a session, or the next question."""
 
 
 class SessionService:

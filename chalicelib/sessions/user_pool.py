@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 type Answered = SignedIn | PoolChallenge
-"""What the pool answers to what is right: a session, or its next question."""
+"""The pool's answer to right credentials: a session, or its next question."""
 
 _NEW_PASSWORD: Literal["NEW_PASSWORD_REQUIRED"] = "NEW_PASSWORD_REQUIRED"  # noqa: S105  the challenge's name
 _CODE: Literal["SOFTWARE_TOKEN_MFA"] = "SOFTWARE_TOKEN_MFA"
@@ -40,8 +40,9 @@ class PoolUnavailable(Exception):
     """The pool did not answer, or not as a pool does."""
 
 
-# What may be the person's fault. LimitExceeded is the pool's own limit on codes of one account: it
-# is refused like a wrong code, for the pool does not keep it for accounts that are not there.
+# Errors that may be the person's fault. LimitExceeded is the pool's own limit on codes of one
+# account: it is refused like a wrong code, for the pool does not keep it for accounts that are not
+# there.
 _REFUSAL_CODES = frozenset(
     {
         "CodeMismatchException",

@@ -219,7 +219,7 @@ class ShareStatus:
 
 @dataclass(frozen=True)
 class VideoCounts:
-    """What TikTok counted of a posted video until now, and where it can be seen.
+    """TikTok's counts of a posted video until now, and the address of the post.
 
     `share_url` is None unless it leads to tiktok.com by https.
     """
@@ -453,8 +453,8 @@ class TikTokClient:
         """Read the counts of up to `MAX_VIDEOS` posts of the person, by their ids.
 
         `POST /v2/video/query/` of TikTok's Display API (page *Query Videos*), scope `video.list`,
-        600 calls a minute for the app (page *Rate limits*). What TikTok leaves out is deleted, not
-        public or not the person's; what it adds unasked is left out here.
+        600 calls a minute for the app (page *Rate limits*). TikTok leaves out videos that are
+        deleted, not public or not the person's; this drops any that TikTok adds unasked.
 
         Raises ValueError for more, AccessTokenRefused, Reconnect (without the scope too, with that
         cause), Refused, TryLater (lost answers too), TryNow.
@@ -578,7 +578,7 @@ class TikTokClient:
             raise TikTokRefused("upload_host_not_allowed", cause=Cause.APP_SETTINGS, **facts)
 
     def _has_former_port(self, url: str) -> bool:
-        """Whether a stored address names an allowed host, but a port that is another program's now.
+        """Return whether a stored address names an allowed host at a port that it no longer has.
 
         Only a stand-in on loopback moves to another port; then its settings name the port.
         """

@@ -149,7 +149,7 @@ class TryLater(TikTokError):
 
     @property
     def was_turned_away(self) -> bool:
-        """Whether nothing was begun: too many calls, or not in service.
+        """True if TikTok began nothing: too many calls, or not in service.
 
         Any other failure at TikTok's side may have come after the effect.
         """
@@ -203,7 +203,7 @@ class UploadGone(TikTokError):
 
 
 class UploadOffset(TikTokError):
-    """TikTok has another number of bytes than the sending went on from, each time it was told.
+    """TikTok reports, at each attempt, another number of bytes than the upload resumes from.
 
     `received_bytes` is how many TikTok seems to have, None if it did not say.
     """

@@ -11,7 +11,7 @@ CONSENT_LIFETIME = timedelta(minutes=10)
 
 CONSENT_WINDOW = timedelta(hours=1)
 CONSENTS_PER_WINDOW = 20
-"""How many consents one member may begin in an hour (product limit). Each that comes back costs a
+"""Consents that one member may begin in an hour (product limit). Each that comes back costs a
 call of TikTok's token endpoint, whose limit all members of a deployment share."""
 
 REFRESH_AHEAD = timedelta(minutes=10)
@@ -29,7 +29,7 @@ REMOVAL_RETENTION = timedelta(days=9)
 is accepted, and than a clock may be wrong."""
 
 INBOX_PLACES = 5
-"""How many shares may wait in an inbox (TikTok: five pending in any 24 hours)."""
+"""Shares that may wait in an inbox (TikTok: five pending in any 24 hours)."""
 
 PLACE_LIFETIME = timedelta(hours=24)
 

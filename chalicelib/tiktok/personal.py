@@ -1,4 +1,4 @@
-"""What the accounts table keeps of a member: their TikTok account and the places in its inbox."""
+"""Personal data in the accounts table: a member's TikTok account and the places in its inbox."""
 
 from collections.abc import Iterator
 

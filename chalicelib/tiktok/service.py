@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _DISCONNECT_POLLS = 20  # a person waits for the answer, and the gateway gives up after 29 s
 
 RELEASE_GRACE = timedelta(minutes=15)
-"""By then, a removed member's account should long be released: the table's stream tells of it."""
+"""After this time the sweep releases a removed member's account that the stream's event did not."""
 
 MAX_REVOKING_TIME = timedelta(days=1)
 """How long TikTok is asked to revoke a removed member's tokens before they are forgotten."""

@@ -10,7 +10,7 @@ from chalicelib.videos.model import DECIDED
 
 @dataclass(frozen=True)
 class UploadDecided(Payload):
-    """An upload is `valid`, `rejected` or `expired`; `awaited` tells that activities wait for it.
+    """An upload is `valid`, `rejected` or `expired`; `awaited` says that activities wait for it.
 
     The verdict itself is read from the table: `videos.service.Verdicts`.
     """

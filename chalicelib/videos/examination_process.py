@@ -51,7 +51,7 @@ interpreter included."""
 HEADER_GROWTH_BYTES = 72 * 1024 * 1024
 """So much address space a first look may take on top of what the process has. MediaInfo takes some
 25 MB, with a cover of 12 MB in the index 45. It keeps what fragments only promise, such as 200
-million pictures in a file of 35 KB; where it gets no more memory it tells what it has found."""
+million pictures in a file of 35 KB; without more memory it returns what it has found."""
 
 PLAYBACK_WALL_SECONDS = 80
 """Outer limit of one second look: a little more than its own limits, whose errors say more."""

@@ -41,7 +41,7 @@ ReferenceSet = tuple[tuple[int, ...], tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class _SequenceParameters:
-    """What slice headers depend on of a sequence parameter set.
+    """The fields of a sequence parameter set on which slice headers depend.
 
     `reference_sets`: of each, how far away the pictures are that it names. `long_term`: how many
     others it names for long; None if it cannot.
@@ -59,7 +59,7 @@ class _SequenceParameters:
 
 @dataclass(frozen=True, slots=True)
 class _PictureParameters:
-    """What slice headers depend on of a picture parameter set."""
+    """The fields of a picture parameter set on which slice headers depend."""
 
     sequence: int
     dependent: bool
@@ -115,7 +115,7 @@ def parameter_sets(configuration: bytes) -> ParameterSets:
 
 
 def has_references(sample: bytes, sets: ParameterSets) -> bool:
-    """Return whether a key frame refers to other pictures; True if that cannot be told."""
+    """Return whether a key frame refers to other pictures; True if unknown."""
     for start, end in _base_units(sample, sets.width):
         unit = sample[start:end]
         sets.add_parameter_set(unit)

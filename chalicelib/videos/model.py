@@ -112,7 +112,7 @@ class IndexDefect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """The facts that were seen in a file. None means that it could not be told.
+    """The facts that were seen in a file. None means unknown.
 
     `container` is "mp4", "webm" or another lower-case name; None when nothing was recognised.
     `codec` is that of the picture, likewise: "h264", "h265", "vp8", "vp9" or another name.
@@ -203,7 +203,7 @@ def broken_rules(facts: VideoFacts, playback: Playback | None = None) -> tuple[V
     """Every rule that these facts break, none when the video may be used.
 
     The facts are those of the header; with a `playback` they are held against the truth, and the
-    rules apply to what is true (see `with_playback_facts`). What could not be told is a problem too
+    rules apply to what is true (see `with_playback_facts`). An unknown fact is a problem too
     wherever a rule needs it. Rules about the picture are left out when there is no picture: one
     plain reason says more than five that follow.
     """
@@ -263,7 +263,7 @@ def with_playback_facts(facts: VideoFacts, playback: Playback) -> VideoFacts:
     if playback.width and playback.height:
         seen = sorted((playback.width, playback.height))
         if any(abs(a - b) > SIDE_AGREEMENT for a, b in zip(said, seen, strict=True)):
-            # Which way it is turned stands in the header alone.
+            # Only the header has the rotation.
             shorter, longer = seen
             upright = (facts.height or playback.height) > (facts.width or playback.width)
             width, height = (shorter, longer) if upright else (longer, shorter)
@@ -671,7 +671,7 @@ ARRIVAL_GRACE = timedelta(minutes=5)
 """A post begun in the form's last second still has to arrive and be announced."""
 
 MAX_TRIES = 3
-"""How often an examination of one file is begun."""
+"""Examinations that are begun of one file at most."""
 
 TRY_LIFETIME = timedelta(seconds=125)
 """No examination is under way any more after this: the validating function has two minutes."""

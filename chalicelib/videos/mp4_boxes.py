@@ -1,4 +1,4 @@
-"""Reads the boxes of an MP4 that tell whether its index can be used and what it shows.
+"""Reads the boxes of an MP4 that decide whether its index can be used and what it shows.
 
 (ISO/IEC 14496-12.) A reader of an index believes what it says of its own size, some for minutes
 and gigabytes; here it is held against the room it has. Only a few heads and the index itself are
@@ -15,7 +15,7 @@ from chalicelib.videos.model import IndexDefect
 from chalicelib.videos.webm import SeekableFile
 
 MAX_BOXES = 64
-"""How many boxes may come before the index; encoders write three or four."""
+"""Boxes that may come before the index; encoders write three or four."""
 
 INDEX_BYTES = 512 * 1024
 """How much of an index is read: of a minute of video it has a tenth of that."""
@@ -222,7 +222,7 @@ def _stretches_without_media(file: IO[bytes], size_bytes: int) -> Iterator[tuple
 
 @dataclass(slots=True)
 class _BoxNameCounts:
-    """How often the names of boxes stand in stretches of a file."""
+    """Counts of box names in stretches of a file."""
 
     protections: int = 0
     fragmented_tracks: int = 0

@@ -20,7 +20,7 @@ ZERO_RUN = bytes(32)
 """Longer than any in compressed pictures but for padding at a packet's end."""
 
 MAX_OVERLAP = 2
-"""How often packets may claim each byte of a file, on average: muxers that store equal pictures
+"""Times that packets may claim each byte of a file, on average: muxers that store equal pictures
 once stay far below."""
 
 MAX_PACKET_BYTES = 8 * 1024 * 1024
@@ -105,7 +105,7 @@ def check_packets(
 
 
 def _packet_range(packet: PlacedPacket, size_bytes: int, *, matroska: bool) -> range | None:
-    """Return where a packet's own bytes are, None if that cannot be told or they are not all there.
+    """Return where a packet's own bytes are, None if unknown or incomplete.
 
     In a WebM the position is that of the block around it.
     """

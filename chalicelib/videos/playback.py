@@ -75,7 +75,7 @@ MAX_SIZED_KEY_FRAMES = 60
 """Key frames whose size is checked: one in each second of a minute."""
 
 MAX_SUSPECTS = 4
-"""How many odd-looking places are decoded."""
+"""Odd-looking places that are decoded at most."""
 
 MAX_UNDECODED_FRAMES = 8
 """So many pictures in a row that do not come out are damage; one or two a decoder may drop."""
@@ -118,7 +118,7 @@ _CONTAINER_BROKEN_PATTERN = re.compile(
     rb"\[(?:mov,mp4|matroska,webm)[^\]]* @ |^file:\S+: ", re.MULTILINE
 )
 
-# What decoders say of pictures that are not as they were made. Only such words count: sound
+# Messages of decoders about damaged pictures. Only such words count: sound
 # files of careless makers, and any file entered in the middle, make ffprobe complain too.
 _DAMAGE_PATTERN = re.compile(
     rb"error while decoding|concealing|Invalid NAL unit|decode_slice_header error|no frame!"
@@ -133,7 +133,7 @@ _DAMAGE_PATTERN = re.compile(
     rb"|Cannot allocate memory|get_buffer\(\) failed"
     rb"|Duplicate POC|Error parsing|Slice address .* out of|Skipping invalid undecodable NALU"
 )
-# What ffprobe says of a sound whose description is damaged, not only foreign to it.
+# Messages of ffprobe about a sound whose description is damaged, not only unknown to ffprobe.
 _IMPOSSIBLE_SOUND_PATTERN = re.compile(
     rb"Too many channels|Invalid (?:sample rate|block align|channel count): "
     rb"|Zero channel count specified|Error parsing Ogg extradata"
@@ -255,7 +255,7 @@ class _PlaybackExamination:
         )
 
     def _list_packets(self) -> tuple[Listing, bool]:
-        """List all packets, and tell whether the demuxer misses the file's end.
+        """List all packets; also return whether the demuxer misses the file's end.
 
         ffprobe lists nothing at all of a file with a sound that it cannot open, and says nothing of
         the container: then all but the pictures are hidden from it. A WebM it reads only up to a

@@ -1,4 +1,4 @@
-"""What MediaInfo sees in a video, read by ranges."""
+"""Reads the facts of a video with MediaInfo, by ranges."""
 
 import html
 import io
@@ -36,7 +36,7 @@ _VALUE_PATTERN = re.compile(r"^<(\w+)>([^<\n]*)</\1>$", re.MULTILINE)
 
 _CODECS = {"AVC": "h264", "HEVC": "h265", "VP8": "vp8", "VP9": "vp9"}
 
-# What an MP4 calls itself or, under its maker's own brand, says it is compatible with.
+# Brands that an MP4 has or, under its maker's own brand, declares itself compatible with.
 _MP4_BRANDS = frozenset(
     ("isom", "mp41", "mp42", "mp71", "avc1", "dash", "msdh", "msix", "cmfc", "cmf2", "cmff", "MSNV")
 ) | frozenset(f"iso{version}" for version in "23456789abc")

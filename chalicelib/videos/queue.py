@@ -1,4 +1,4 @@
-"""The arrivals queue, told of files that S3 did not tell it of, or whose message got lost."""
+"""Queues files whose S3 notification never came or was lost."""
 
 import json
 from collections.abc import Sequence

@@ -130,7 +130,7 @@ class UploadItem(StampedModel):
 
 
 class KeptBytesItem(Model):
-    """How many bytes a program's valid videos take."""
+    """The number of bytes that a program's valid videos take."""
 
     class Meta:
         table_name = "uploads"
@@ -141,7 +141,7 @@ class KeptBytesItem(Model):
 
 
 class UploadHeadroomItem(HeadroomItem):
-    """How many more uploads a program may ask for before they are counted."""
+    """The number of uploads that a program may still request before they are counted again."""
 
     class Meta:
         table_name = "uploads"
@@ -439,8 +439,8 @@ class UploadStore(Store):
     ) -> Upload | None:
         """Take an overdue upload for one look; None if another look, or its way on, was faster.
 
-        Whatever fails from here on, the next look comes at `look_at`, or `while_validating`: an
-        upload that is being validated has little time left.
+        If anything fails from here on, the next look comes at `look_at`, or at `while_validating`:
+        an upload that is being validated has little time left.
         """
         validating = UploadItem.state == UploadStatus.VALIDATING.value
         untaken = UploadItem.look_at == overdue.look_at

@@ -10,7 +10,7 @@ from chalicelib.videos.model import Preview, VideoFacts, VideoProblem, VideoProb
 
 
 class VideoView(Schema):
-    """Facts of a video, as told from its content."""
+    """Facts of a video, read from its content."""
 
     container: str
     codec: str

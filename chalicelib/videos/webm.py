@@ -31,7 +31,7 @@ MAX_CUES = 100_000
 minute. Readers keep them in order, and move those behind a place for each that comes before."""
 
 MAX_ELEMENTS = 200_000
-"""How many elements of a file are walked: a minute of picture and sound has some 10,000 blocks."""
+"""Elements of a file that are walked: a minute of picture and sound has some 10,000 blocks."""
 
 
 class _ElementId:
@@ -85,7 +85,7 @@ class SeekableFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WebmTiming:
-    """`seconds` from the first timestamp to the last one's end; None: could not be told.
+    """`seconds` from the first timestamp to the last one's end; None: unknown.
 
     `empty`: there is no picture and no sound anywhere in the file.
     """

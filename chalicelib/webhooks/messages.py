@@ -118,7 +118,7 @@ def _slack(text: str, link: str | None, label: str) -> dict[str, Any]:
         shown = {"type": "mrkdwn", "text": f"<{link}|{label}>", "verbatim": True}
         blocks.append({"type": "context", "elements": [shown]})
     return {
-        # What notifications show, read as markup.
+        # Notifications show this text, read as markup.
         "text": _slack_escaped(text),
         "blocks": blocks,
         "link_names": False,

@@ -1,4 +1,4 @@
-"""What webhooks are, when a delivery is tried again, and when a webhook is given up."""
+"""Webhooks and deliveries: types, waits between tries, and when a webhook is disabled."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ _SECRET_PREFIX = "whsec_"  # noqa: S105  the mark by which a secret is known, no
 
 
 class EventType(StrEnum):
-    """What a webhook may be sent; `tests/unit/test_webhook_model.py` holds it to the contract."""
+    """The events that a webhook may get: `tests/unit/test_webhook_model.py` holds to them."""
 
     ACTIVITY_PUBLISHED = "activity.published"
     ACTIVITY_REJECTED = "activity.rejected"
@@ -70,7 +70,7 @@ TEST_EVENT = "webhook.test"
 
 
 class Format(StrEnum):
-    """What a receiver is sent: the event itself, or a message for people."""
+    """The format of a delivery: the event itself, or a message for people."""
 
     JSON = "json"
     SLACK = "slack"
@@ -95,7 +95,7 @@ class WebhookState(StrEnum):
 
 @dataclass(frozen=True)
 class Secrets:
-    """What only the receiver and Greenroom know of a webhook; kept encrypted.
+    """The secrets of a webhook that only its receiver and Greenroom know; stored encrypted.
 
     `shown`: the current secret was given to somebody, so its successor does not replace it at once.
     """

@@ -90,7 +90,7 @@ Titles = Callable[[str, Mapping[str, Any]], str]
 
 
 class WebhookService:
-    """What managers do with webhooks."""
+    """Use cases of managers: create, change, test and remove webhooks."""
 
     def __init__(
         self,
@@ -342,7 +342,7 @@ class DueWebhooks:
 
 @dataclass(frozen=True)
 class _DeliveryAttempt:
-    """What became of a delivery that was due; not `moved`: another had taken it.
+    """The result of trying a due delivery; not `moved`: another worker had taken it.
 
     `given_up`: this try was its last one, and failed; a test event is never given up.
     """

@@ -1,4 +1,4 @@
-"""Members' browsers, and which of them is told of which video when: plain types and rules.
+"""Members' browsers, and the times of pushes about their videos: plain types and rules.
 
 A video that came into the inbox is told of at once, and once more after a day, unless it was posted
 or is gone. A push to a browser is noted before it is sent, so it is sent once at most; what surely
@@ -29,7 +29,7 @@ PUSH_WINDOW = timedelta(hours=12)
 """How late a push may still leave, and how long a push service keeps it for a phone that sleeps."""
 
 VIDEO_RETENTION = REMINDER_DELAY + 2 * PUSH_WINDOW
-"""How long a video is remembered: after that an event that comes late tells nothing any more."""
+"""How long a video is remembered: after that a late event is ignored."""
 
 RETRY_WAITS = (
     timedelta(minutes=1),
@@ -54,7 +54,7 @@ _REFUSAL_ERRORS = frozenset({"refused", "redirected"})
 
 
 class PushStep(StrEnum):
-    """Which of the two pushes of a video."""
+    """The two pushes about a video."""
 
     ARRIVED = "arrived"
     REMINDER = "reminder"
@@ -96,7 +96,7 @@ class PushAttempt:
 
 @dataclass(frozen=True)
 class PushedVideo:
-    """A video in a member's TikTok inbox, and the pushes that told of it."""
+    """A video in a member's TikTok inbox, and the pushes sent about it."""
 
     performance_id: str
     since: datetime
@@ -109,7 +109,7 @@ class PushedVideo:
 
 @dataclass(frozen=True)
 class PushBox:
-    """A member's browsers, and the videos that they are told of."""
+    """A member's browsers, and the videos to push about."""
 
     program_id: str
     member_id: str
@@ -143,7 +143,7 @@ def with_device(box: PushBox, device: Device) -> PushBox | None:
 
 
 def without_device(box: PushBox, device_id: str) -> PushBox:
-    """Forget a browser, and what it was told; without any, videos are forgotten, too."""
+    """Forget a browser and its pushes; without any browser, videos are forgotten, too."""
     if device_id not in box.devices:
         return box
     devices = {each: device for each, device in box.devices.items() if each != device_id}
@@ -166,7 +166,7 @@ def with_video(box: PushBox, performance_id: str, since: datetime, now: datetime
 
 
 def without_video(box: PushBox, performance_id: str, since: datetime, now: datetime) -> PushBox:
-    """Note that a video is not in the inbox any more, also of one not heard of yet."""
+    """Note that a video is not in the inbox any more, also of one that is not known yet."""
     known = box.videos.get(performance_id)
     if known is None and (not box.devices or now >= since + VIDEO_RETENTION):
         return box
@@ -192,7 +192,7 @@ def _open_pushes(box: PushBox) -> Iterator[tuple[DuePush, datetime, datetime]]:
             told_at = video.told_at(step)
             for device in box.devices.values():
                 if device.added_at > told_at:
-                    continue  # what happened before, it is not told
+                    continue  # no push about videos from before it subscribed
                 tried = video.tried.get((step, device.device_id))
                 at = tried.at if tried else told_at
                 if at is not None:

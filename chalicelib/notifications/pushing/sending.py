@@ -1,8 +1,8 @@
 """Pushes that are due, sent by turns of the programs: noted first, then sent, once at most.
 
 Before a push leaves, its member's box says so. A worker that dies in between has sent it or not,
-and it is not sent again: the reminder of the next day, and the app, tell all the same. What surely
-did not reach the push service is tried again. docs/decisions/0030 weighs this.
+and it is not sent again: the reminder of the next day, and the app, tell all the same. A push
+that surely did not reach the push service is tried again. docs/decisions/0030 weighs this.
 
 Requests run beside each other, because a push service that hangs keeps its thread until the time
 limit; of one program's there are never more than half of what runs at once.
@@ -172,7 +172,7 @@ class PushSender:
 
     @staticmethod
     def _push_payload(performance: Performance, sent: DuePush, device: Device) -> bytes:
-        """Return what the service worker is told, within what a push may hold."""
+        """Return the payload for the service worker, within the size of a push."""
         from chalicelib.notifications.pushing.encryption import MAX_TEXT_BYTES
 
         language, text, asked = device.language, performance.text, performance.asked
@@ -331,6 +331,6 @@ def push_topic(performance_id: str) -> str:
 
 
 def _is_notice_seen(each: DuePush, notices: NoticeBox | None) -> bool:
-    """Return whether the app told it: a reminder of that would be one too many."""
+    """Return whether the member saw the notice in the app, which makes a reminder needless."""
     notice = notices.notices.get(video_notice_id(each.performance_id)) if notices else None
     return each.step is PushStep.REMINDER and notice is not None and (notice.read or notice.mailed)

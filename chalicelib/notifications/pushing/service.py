@@ -1,4 +1,4 @@
-"""Which browsers of a member take pushes, and what happened that they are told of."""
+"""Use cases of a member's push devices, and the queue of pushes about videos."""
 
 import base64
 from collections.abc import Callable, Collection, Sequence
@@ -162,7 +162,7 @@ class PushService:
     def queue_video_push(
         self, program_id: str, member_id: str, performance_id: str, since: datetime
     ) -> bool:
-        """Have a member's browsers told of a video; return whether there are any."""
+        """Queue pushes about a video to a member's browsers; return whether there are any."""
         now = self._clock.now()
         box = self._store.change(
             program_id, member_id, lambda box: with_video(box, performance_id, since, now)
@@ -172,7 +172,7 @@ class PushService:
     def cancel_video_push(
         self, program_id: str, member_id: str, performance_id: str, since: datetime
     ) -> None:
-        """Stop telling of a video: it was posted, or is not there."""
+        """Cancel pushes about a video that was posted, or is not there."""
         now = self._clock.now()
         self._store.change(
             program_id, member_id, lambda box: without_video(box, performance_id, since, now)

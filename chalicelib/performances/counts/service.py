@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from chalicelib.tiktok.client import TikTokClient
 
 DUE_BATCH_SIZE = 100
-"""How many due posts are looked at together, to ask for those of one member in one call."""
+"""Due posts that are read together, to ask for those of one member in one call."""
 
 MAX_CALLS = 1000
 """In one run, each quarter of an hour: far below TikTok's 600 a minute, however fast it answers."""

@@ -1,4 +1,4 @@
-"""Mails to people who were invited: the clock sends them, and SES tells which came back."""
+"""Mails invitations on a schedule; SES reports which mails bounced."""
 
 from dataclasses import replace
 from datetime import datetime

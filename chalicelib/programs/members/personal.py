@@ -67,8 +67,8 @@ class SignInPersonalData:
     def personal_data(self, person: Person) -> Iterator[tuple[str, Record]]:
         """Yield the sign-in of a person who is bound to it now.
 
-        Anybody who runs a program may invite any address. Whether it signs in here already is
-        nobody's business before the person has come.
+        Anybody who runs a program may invite any address. Nobody may learn
+        whether an address signs in here already before the person joins.
         """
         if self._pool is None or person.subject is None:
             return

@@ -84,7 +84,7 @@ _ADDRESS_PATTERN = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 _NAMED_ADDRESS_PATTERN = re.compile(rf"([^<>]*)<\s*({_ADDRESS_PATTERN.pattern})\s*>")
 _NAMED_ADDRESSES_PATTERN = re.compile(rf"(?:[^<>]*<\s*{_ADDRESS_PATTERN.pattern}\s*>)+[\s,;]*")
 _MAILTO_PATTERN = re.compile(r"^mailto:", re.IGNORECASE)
-# What copying leaves around an address: letters without width, a list's bullet or number, quotes.
+# Copying leaves these around an address: letters without width, a bullet or number, quotes.
 _INVISIBLE_CHARACTERS = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _INVISIBLE_AROUND_PATTERN = re.compile(
     rf"^[\s{_INVISIBLE_CHARACTERS}]+|[\s{_INVISIBLE_CHARACTERS}]+$"
@@ -283,7 +283,7 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 
 def _record(lines: Sequence[str], number: int, delimiter: str) -> tuple[_Record, int]:
-    """Read the record that begins in a line, and tell how many lines it takes.
+    """Read the record that begins in a line; also return how many lines it takes.
 
     A quoted cell may go on in the next lines. A quote that is not closed, closed in the middle of
     a cell, or only by one that belongs to another person, spoils the line it stands in alone.
@@ -406,7 +406,7 @@ def _is_mail_address_list(record: _Record, columns: Sequence[Column | None] | No
 
 
 def _has_other_addresses(record: _Record, columns: Sequence[Column | None]) -> bool:
-    """Return whether an address that is not the row's own stands where a name or role belongs."""
+    """Return whether a cell for a name or role has an address that is not the row's own."""
     cells = list(zip(columns, record.cells, strict=False))
     own = {cell.casefold() for column, cell in cells if column == "email"}
     return any(
@@ -525,7 +525,7 @@ def is_garbled(name: str) -> bool:
 
 
 def _has_address(cell: str) -> bool:
-    """Return whether something stands on both sides of an @; a search for more takes too long."""
+    """Return whether there is text on both sides of an @; a search for more takes too long."""
     return any("@" in part.strip("@") for part in cell.split())
 
 

@@ -10,11 +10,11 @@ BYTE_ORDER_MARK = "\ufeff"
 """By which spreadsheets know that what follows is UTF-8."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What cells begin with that spreadsheets may run, the wide forms of these signs too."""
+"""First characters of cells that spreadsheets may run, the wide forms of these signs too."""
 
 _FORMULA_SIGNS = re.escape("".join(FORMULA_STARTS))
 _INVISIBLE_CHARACTERS = r"\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-"""What may stand before a sign and is not seen: a spreadsheet may leave it out."""
+"""Invisible characters that may come before a sign: a spreadsheet may leave them out."""
 
 _FORMULA_START_PATTERN = re.compile(rf'["{_INVISIBLE_CHARACTERS}]*[{_FORMULA_SIGNS}]')
 _FORMULA_WITHIN_PATTERN = re.compile(

@@ -27,7 +27,7 @@ _FIELDS_BY_REPORT: Mapping[Table, tuple[str, ...]] = {
     Table.MEMBERS: _PERIOD_FIELDS,
     Table.AUDIT: ("actor", "thing", "kind", "since", "until"),
 }
-"""What each report is narrowed by."""
+"""The fields that narrow each report."""
 
 
 class NewExport(Schema):

@@ -65,7 +65,7 @@ DAY_COLUMNS = (
     "points_of_posts_with_views",
 )
 _TIME_CLASSES = ("5_minutes", "15_minutes", "1_hour", "4_hours", "1_day", "3_days", "longer")
-"""What the upper bounds of `BUCKETS` are called."""
+"""Names of the upper bounds of `TIME_BUCKETS`."""
 TIME_COLUMNS = {
     of: tuple(f"{name}_{each}" for each in _TIME_CLASSES)
     for of, name in ((TO_PERFORM, "seen_to_sent"), (TO_POST, "in_inbox_to_posted"))

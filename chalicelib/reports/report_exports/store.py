@@ -32,7 +32,7 @@ LINK_LIFETIME = timedelta(minutes=10)
 
 
 class Table(StrEnum):
-    """Which report is exported."""
+    """The reports that can be exported."""
 
     OVERVIEW = "overview"
     ACTIVITY = "activity"

@@ -1,1 +1,1 @@
-"""What needs a hand of a manager."""
+"""The worklist: items that need a manager's attention."""

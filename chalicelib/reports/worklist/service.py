@@ -202,7 +202,7 @@ class RefusedAddresses:
 
 @dataclass(frozen=True)
 class Worklist:
-    """What needs a hand; `complete` is false where there is more than is shown."""
+    """Items that need a manager; `complete` is false where there are more than are shown."""
 
     items: tuple[WorklistItem, ...]
     complete: bool

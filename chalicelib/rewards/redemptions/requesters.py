@@ -1,4 +1,4 @@
-"""Whether those who asked are still in the program, noted with their open requests.
+"""Marks open requests whose member was removed from the program.
 
 So a page of requests is one query: who decides them sees it without a read of each member.
 """

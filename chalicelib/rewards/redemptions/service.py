@@ -31,7 +31,7 @@ from chalicelib.rewards.service import Programs, RewardsSwitch, status_for
 from chalicelib.rewards.store import PagePosition, RewardStore
 
 REDEEM_ATTEMPTS = 10
-"""How often a redemption is written anew when others write to the same stock."""
+"""Attempts to write a redemption while others write to the same stock."""
 
 
 class RedemptionService:
