@@ -109,10 +109,10 @@ def consent_page(
         f"<fieldset><legend>Who are you?</legend>{choices}"
         "<label for=new_person>Somebody new</label>"
         "<input type=text id=new_person name=new_person maxlength=60 autocomplete=off"
-        " placeholder='A name'></fieldset>"
+        f" placeholder='A name'{'' if people else ' required'}></fieldset>"
         f"<fieldset><legend>It may</legend>{boxes}</fieldset>"
         "<div class=row><button class=main name=decision value=authorize>Authorize</button>"
-        "<button name=decision value=cancel>Cancel</button></div></form>",
+        "<button name=decision value=cancel formnovalidate>Cancel</button></div></form>",
     )
 
 

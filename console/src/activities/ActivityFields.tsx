@@ -119,6 +119,7 @@ export function Audience({ fields, errors, onChange }: AudienceProps) {
                 <input
                   type="checkbox"
                   checked={chosen.has(channel.channel_id)}
+                  aria-invalid={errors.channels && chosen.has(channel.channel_id) ? "true" : undefined}
                   onChange={(event) => toggle(channel.channel_id, event.currentTarget.checked)}
                 />
                 <bdi>{channel.name}</bdi>

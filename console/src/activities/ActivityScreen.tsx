@@ -116,7 +116,7 @@ function Activity({ current }: { current: ActivityView }) {
       setTheirs(undefined);
       setRefused({});
       beginWith(saved);
-      toast(publishing ? t("published_toast") : t("saved_toast"));
+      toast(publishing ? t(saved.status === "active" ? "status_active" : "published_toast") : t("saved_toast"));
     } catch (caught) {
       const problem = asProblem(caught);
       if (problem.code === "changed_meanwhile") setTheirs(await readActivity(current.activity_id).catch(() => undefined));

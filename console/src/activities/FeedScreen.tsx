@@ -206,7 +206,7 @@ function CardSkeletons() {
       <div class={css.grid}>
         {[0, 1, 2].map((each) => (
           <div key={each} class={css.card}>
-            <div class={`${css.video} ${css.portrait}`}>
+            <div class={`${css.video} ${css.portrait} ${css.blank}`}>
               <Skeleton height="100%" />
             </div>
             <div class={css.body}>

@@ -144,7 +144,7 @@ export default function NewActivityScreen() {
       if (before?.draftId) void removeDraft(before.draftId).catch(() => undefined);
       discard();
       toast(how === "hold" ? t("held_back_toast") : t("published_toast"));
-      route(`/manage/activities/${made.activity_id}${how === "hold" ? "?try" : ""}`);
+      route(`/manage/activities/${made.activity_id}`);
     } catch (caught) {
       const problem = asProblem(caught);
       setBusy(undefined);

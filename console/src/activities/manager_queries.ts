@@ -3,7 +3,7 @@ import { answer, api, type Schemas } from "../foundation/api/client";
 import { once } from "../foundation/api/idempotency";
 import { queryClient } from "../foundation/api/queries";
 import { kept } from "../foundation/store";
-import type { ActivityView } from "./form";
+import { type ActivityView, MAX_CHANNELS } from "./form";
 
 type Page = Schemas["ActivityList"];
 type Filter = { campaign: string; archived: boolean };
@@ -143,6 +143,7 @@ export function useReuse(channels: string[], captions: number, cuts: number) {
     queryKey: ["reports", "reuse", channels, captions, cuts],
     queryFn: () =>
       answer(api.GET("/reports/reuse", { params: { query: { captions, cuts, ...(channels.length ? { channel_ids: channels.join(",") } : {}) } } })),
+    enabled: channels.length <= MAX_CHANNELS,
     retry: false,
   });
 }

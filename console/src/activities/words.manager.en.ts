@@ -81,7 +81,7 @@ export default {
   add_caption: "Add another caption",
   remove_caption: "Remove caption {count}",
   units_hint: "with hashtags and disclosure",
-  units_hint_own: "with hashtags and {count} for your program's line",
+  units_hint_own: "counts hashtags, and {count} for your program's line",
   hashtags: "Hashtags",
   hashtags_hint: "Up to 30, with spaces between: #newjob #behindthescenes",
   disclosure: "Disclosure line",

@@ -84,7 +84,7 @@ export default {
   add_caption: "Añadir otro texto",
   remove_caption: "Quitar el texto {count}",
   units_hint: "con etiquetas y aviso",
-  units_hint_own: "con etiquetas y {count} para el aviso de vuestro programa",
+  units_hint_own: "cuenta etiquetas y {count} para el aviso de vuestro programa",
   hashtags: "Etiquetas",
   hashtags_hint: "Hasta 30, separadas por espacios: #nuevotrabajo #entrebastidores",
   disclosure: "Aviso de publicidad",

@@ -35,6 +35,9 @@ export const keptInTab = {
   write: (name: string, value: unknown) => write(thisTab, name, value),
 };
 
+/** Which activity a manager was about to try when TikTok's consent was needed first. */
+export const TRIAL = "trial";
+
 /** What stays when somebody signs out: how the device's user wants the console to look. */
 const OF_THE_DEVICE = new Set(["theme", "language"]);
 

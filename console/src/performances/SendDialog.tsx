@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { asProblem } from "../foundation/api/problems";
+import { keptInTab, TRIAL } from "../foundation/store";
 import { dateTime } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";
 import { Dialog } from "../foundation/ui/Dialog";
@@ -59,6 +60,8 @@ export default function SendDialog({ item, onClose, sendIt = perform, foreword, 
       const url = problem.body.authorize_url;
       if (problem.code === "tiktok_account_required" && url) {
         setBusy("leaving");
+        // A try-out is not sent after consent: its manager is led back to it.
+        if (foreword) keptInTab.write(TRIAL, item.activity_id);
         leaveForTikTok(url);
         return;
       }
@@ -153,7 +156,7 @@ export default function SendDialog({ item, onClose, sendIt = perform, foreword, 
           onTick={setTicked}
         />
       ) : null}
-      {needsAccount ? <p class={css.aside}>{t("connect_first")}</p> : null}
+      {needsAccount && !foreword ? <p class={css.aside}>{t("connect_first")}</p> : null}
       {step.error ? <ErrorNote error={step.error} /> : null}
     </Dialog>
   );

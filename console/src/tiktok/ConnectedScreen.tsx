@@ -4,6 +4,7 @@ import { useOffered } from "../activities/queries";
 import { ApiProblem, asProblem } from "../foundation/api/problems";
 import { queryClient } from "../foundation/api/queries";
 import { later } from "../foundation/later";
+import { keptInTab, TRIAL } from "../foundation/store";
 import { problemWords } from "../foundation/problem_words";
 import { Button, LinkButton } from "../foundation/ui/buttons";
 import { Icon, type IconName } from "../foundation/ui/Icon";
@@ -45,6 +46,8 @@ export default function ConnectedScreen() {
     for (const queryKey of [ME, ACCOUNT, ["feed"], ["performances"]]) void queryClient.invalidateQueries({ queryKey });
   }, []);
 
+  const trial = keptInTab.read<string>(TRIAL);
+  const card = !activityId ? trial && `/manage/activities/${trial}` : made ? undefined : `/?activity=${encodeURIComponent(activityId)}`;
   const sent = result === "connected" && made !== undefined;
   const title = sent ? t("result_sent_title") : t(`result_${result}_title`);
   return (
@@ -74,9 +77,9 @@ export default function ConnectedScreen() {
         <LinkButton
           kind={result === "connected" && !made ? "primary" : "secondary"}
           wide
-          href={activityId && !made ? `/?activity=${encodeURIComponent(activityId)}` : "/"}
+          href={card ?? "/"}
         >
-          {activityId && !made ? t("back_to_card") : t("to_feed")}
+          {card ? t("back_to_card") : t("to_feed")}
         </LinkButton>
       </div>
     </div>

@@ -10,7 +10,8 @@ import { PasswordField, TextField } from "../ui/fields";
 import { ErrorNote, Note } from "../ui/parts";
 import { chooseLanguage, LANGUAGES, language } from "../words";
 import { t } from "../words.session";
-import { ApiProblem } from "../api/problems";
+import { ApiProblem, asProblem } from "../api/problems";
+import { fieldProblemWords, problemWords } from "../problem_words";
 import { type Question, type SignInAnswer, sessionRoutes } from "./routes";
 import { lastEmail, signedIn } from "./session";
 import css from "./session.module.css";
@@ -210,6 +211,29 @@ export function Shell({ children, ...rest }: { children: ComponentChildren; onSu
   );
 }
 
+/** What only another input mends: a reference would help nobody. */
+const REFUSALS = ["sign_in_refused", "password_too_weak", "code_refused", "reset_refused", "too_many_attempts"];
+
+function Refused({ error }: { error: unknown }) {
+  if (!REFUSALS.includes(asProblem(error).code)) return <ErrorNote error={error} />;
+  return (
+    <Note tone="bad" alert>
+      {problemWords(error)}
+    </Note>
+  );
+}
+
+/** Every rule that a new password breaks. */
+function flaws(error: unknown): string | undefined {
+  if (!error) return undefined;
+  const broken = asProblem(error).fields.filter(({ field }) => field === "new_password");
+  return (
+    broken
+      .map((each) => (each.code === "too_short" ? t("password_too_short", { limit: Number(each.limit) }) : fieldProblemWords(each)))
+      .join(" ") || undefined
+  );
+}
+
 type AddressProps = { email: string; onEmail: (email: string) => void; fixedEmail: boolean };
 type PasswordProps = AddressProps & {
   onQuestion: (question: Question) => void;
@@ -257,7 +281,7 @@ function PasswordStep({ email, onEmail, onQuestion, onForgot, onDone, changed, f
         </Note>
       ) : null}
       {cookiesAreKept() ? null : <Note tone="warning">{t("cookies_blocked")}</Note>}
-      {error ? <ErrorNote error={error} /> : null}
+      {error ? <Refused error={error} /> : null}
       <TextField
         label={t("email")}
         name="email"
@@ -293,9 +317,9 @@ function FirstPasswordStep({ email, challenge, onQuestion, onBack }: QuestionPro
   });
   return (
     <Shell onSubmit={(event) => void save(event)} formRef={form}>
-      {error ? <ErrorNote error={error} /> : null}
+      {error ? <Refused error={error} /> : null}
       <input type="email" name="email" value={email} autocomplete="username" readOnly hidden />
-      <PasswordField label={t("new_password")} hint={t("new_password_hint")} name="new_password" autocomplete="new-password" error={missing.new_password} />
+      <PasswordField label={t("new_password")} hint={t("new_password_hint")} name="new_password" autocomplete="new-password" error={missing.new_password ?? flaws(error)} />
       <Button kind="primary" type="submit" wide busy={busy}>
         {t("save_and_sign_in")}
       </Button>
@@ -314,7 +338,7 @@ function CodeStep({ email, challenge, onBack }: QuestionProps) {
   });
   return (
     <Shell onSubmit={(event) => void give(event)} formRef={form}>
-      {error ? <ErrorNote error={error} /> : null}
+      {error ? <Refused error={error} /> : null}
       <TextField label={t("app_code")} name="code" autocomplete="one-time-code" inputmode="numeric" error={missing.code} />
       <Button kind="primary" type="submit" wide busy={busy}>
         {t("sign_in")}
@@ -334,7 +358,7 @@ function ForgotStep({ email, onEmail, fixedEmail, onSent, onBack }: AddressProps
   });
   return (
     <Shell onSubmit={(event) => void send(event)} formRef={form}>
-      {error ? <ErrorNote error={error} /> : null}
+      {error ? <Refused error={error} /> : null}
       <TextField
         label={t("email")}
         name="email"
@@ -367,9 +391,9 @@ function ResetStep({ email, onDone, onBack }: { email: string; onDone: () => voi
   });
   return (
     <Shell onSubmit={(event) => void reset(event)} formRef={form}>
-      {error ? <ErrorNote error={error} /> : null}
+      {error ? <Refused error={error} /> : null}
       <TextField label={t("code")} name="code" autocomplete="one-time-code" inputmode="numeric" error={missing.code} />
-      <PasswordField label={t("new_password")} hint={t("new_password_hint")} name="new_password" autocomplete="new-password" error={missing.new_password} />
+      <PasswordField label={t("new_password")} hint={t("new_password_hint")} name="new_password" autocomplete="new-password" error={missing.new_password ?? flaws(error)} />
       <Button kind="primary" type="submit" wide busy={busy}>
         {t("set_password")}
       </Button>
