@@ -48,8 +48,8 @@ function everywhere(id: string): boolean {
   if (/node_modules/.test(id)) return /\/node_modules\/(preact|preact-iso|@preact|@tanstack)\//.test(id);
   if (/\/src\/foundation\//.test(id)) {
     const later =
-      /\/session\/(?!session\.ts|routes\.ts)|\/locales\/|\/words\.(\w\w|manager|further\.\w\w)[.\w]*ts$|\/session\.module|\/ui\/(fields|forms|pages|data|[Dd]ialog|[Ss]egments)|\/api\/idempotency|\/calendar\.ts/;
-    const ofManagers = /\/(leaving|wall_clock|commands|merge|ui\/[cC]onflicts?(\.module)?|shell\/CommandMenu|shell\/DeadEnd|shell\/commands\.module)\.(tsx?|css)/;
+      /\/session\/(?!session\.ts|routes\.ts)|\/locales\/|\/words\.(\w\w|manager|commands|further\.\w\w)[.\w]*ts$|\/session\.module|\/ui\/(fields|forms|pages|data|[Dd]ialog|[Ss]egments)|\/api\/idempotency|\/calendar\.ts/;
+    const ofManagers = /\/foundation\/(commands\/|(leave|leaving|wall_clock|merge|ui\/[cC]onflicts?(\.module)?|shell\/DeadEnd)\.(tsx?|css))/;
     return !later.test(id) && !ofManagers.test(id);
   }
   return /\/src\/(main|app|routes|me\/queries|points\/words|activities\/(queries|seen|pull|FeedScreen|FeedCard|Ends|Video|words))\.tsx?$/.test(id);
@@ -66,13 +66,13 @@ const SHARED = {
   sending: /\/performances\/(Progress|waiting|queries|CaptionToCopy|tiktok_app|polling|performances\.module|words\.ts)/,
   why: /\/performances\/FailureReason\./,
   disclosure: /\/performances\/Disclosure\./,
-  dialog: /\/ui\/dialog\./i,
+  dialog: /\/ui\/dialog\.|\/foundation\/leave\./i,
   rewards: /\/rewards\/(queries|looks|RewardCard|rewards\.module)\./,
   tiktok: /\/tiktok\/(queries|leave|words|tiktok\.module)\.(ts|css)/,
   manage: /\/ui\/(data|pages|forms)\.|\/words\.manager\.ts|\/programs\/(manager_queries|member_queries|manage\.module)\.|\/rewards\/(manager_queries|switch)\./,
   conflicts: /\/foundation\/(merge|ui\/conflicts)\./,
-  activities: /\/foundation\/(wall_clock|commands)\.|\/activities\/(manager_queries|draft|editor\.module)\./,
-  form: /\/activities\/(ActivityFields|CardPreview|NewActivityScreen|form|cuts\.|post_text|TryOnMe)|\/foundation\/leaving|\/src\/videos\/(?!words|repair|Repair)/,
+  activities: /\/foundation\/wall_clock\.|\/activities\/(manager_queries|draft|editor\.module)\./,
+  form: /\/activities\/(ActivityFields|CardPreview|NewActivityScreen|form|cuts\.|post_text|TryOnMe)|\/foundation\/leaving\.|\/src\/videos\/(?!words|repair|Repair)/,
   activity: /\/programs\/DisclosureSettings|\/activities\/(ActivityScreen|Cuts|DisclosureFields|ActivitiesScreen|Conflict|merge|Thumb|status|lifecycle)/,
   reports: /\/src\/(reports|audit)\/(?!words)/,
   handing: /\/rewards\/(?!words|RewardsScreen|manager_queries|switch)/,

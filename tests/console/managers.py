@@ -27,7 +27,7 @@ def manage(people: People, visit: Visit, path: str = "/manage") -> Page:
     """A tab of the program's manager, signed in, at a path."""
     page = people.managing().signed_in(visit, path)
     expect(page.get_by_role("main").get_by_role("heading", level=1)).to_be_visible()
-    # Once it is known that this is a manager, the command menu can be opened.
+    # Once it is known who this is, the command menu can be opened.
     expect(page.get_by_role("button", name="Find anything")).to_be_visible()
     return page
 

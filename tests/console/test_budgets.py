@@ -23,6 +23,7 @@ MANAGERS_FIRST_SCREEN_KB = 90.0
 ALL_KB = 180.0  # every screen in one language, but for what few people ever fetch
 FOREIGN_SIGN_IN_KB = 8.0  # only where a company signs its people in by itself
 SECOND_STEP_KB = 5.0  # only by those who set one up: nearly all of it draws a QR code
+COMMANDS_KB = 9.0  # only once the command menu is opened, with what it finds for managers
 VIEWS_KB = 4.0  # only where views are read: the switch in the settings, and a post's numbers
 CONFLICT_KB = 2.0  # fetched once two managers change one thing at the same time
 REPAIR_OFFER_KB = 10.0  # shown with a video that is refused
@@ -38,6 +39,9 @@ REPAIR = "src/videos/repair.ts"
 FOREIGN_SIGN_IN = "src/foundation/session/foreign.ts"
 CONFLICT = "src/foundation/ui/Conflict.tsx"
 SECOND_STEP = "src/foundation/session/SetupStep.tsx"
+COMMANDS = tuple(
+    f"src/foundation/commands/{name}" for name in ("entry.ts", "CommandMenu.tsx", "Finder.tsx")
+)
 VIEWS = tuple(f"src/tiktok/{name}" for name in ("views_entry.ts", "Views.tsx", "PostCounts.tsx"))
 # The files that managers' screens share (SHARED in vite.config.ts), and their words.
 FILES_OF_MANAGERS = (
@@ -65,6 +69,7 @@ BUNDLES = (
     "finish",
     "repair",
     "views",
+    "commands",
 )
 
 
@@ -179,6 +184,7 @@ def test_every_screen_in_one_language_keeps_to_its_budget(built: Built, language
 
     What few people ever fetch has budgets of its own: the repair of videos, signing in where a
     company does that itself, setting up a second step, and the dialog that two managers meet in.
+    So has the command menu, which is no screen and is fetched when it is first opened.
     """
     files = {chunk["file"] for chunk in built.chunks.values()}
     files.update(file for chunk in built.chunks.values() for file in chunk.get("css", ()))
@@ -186,6 +192,7 @@ def test_every_screen_in_one_language_keeps_to_its_budget(built: Built, language
     assert len(others) == len(BUNDLES) * (len(LANGUAGES) - 1)
     seldom = built.needs(REPAIR, *REPAIR_OFFER, words("repair", language))
     seldom |= built.needs(FOREIGN_SIGN_IN) | built.needs(SECOND_STEP)
+    seldom |= built.needs(*COMMANDS, words("commands", language))
     settings = "src/me/SettingsScreen.tsx"
     seldom |= built.needs(*VIEWS, words("views", language)) - built.needs(
         settings, "src/performances/HistoryScreen.tsx"
@@ -200,6 +207,22 @@ def test_files_fetched_only_for_reading_views_have_a_budget(built: Built, langua
     files = built.needs(*VIEWS, words("views", language))
     files -= built.needs("src/me/SettingsScreen.tsx", "src/performances/HistoryScreen.tsx")
     assert built.kilobytes(files) <= VIEWS_KB
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_command_menu_is_fetched_when_it_is_opened_and_is_light(
+    built: Built, language: str
+) -> None:
+    own = built.needs(*COMMANDS, words("commands", language))
+    assert not {built.modules[each] for each in COMMANDS} & built.needs(*built.screens())
+    assert built.kilobytes(own - built.needs(MANAGERS_FIRST)) <= COMMANDS_KB
+
+
+def test_a_member_who_opens_the_command_menu_fetches_nothing_that_only_managers_need(
+    built: Built,
+) -> None:
+    needed = built.needs("src/foundation/commands/entry.ts", COMMANDS[1])
+    assert not [file for file in needed if file.startswith(OF_MANAGERS)]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_a_manager_who_is_demoted_at_work_is_told_and_loses_nothing_typed(people
         expect(line).to_have_value(typed[-1])
         page.reload()
         expect(page.get_by_role("heading", name="For managers")).to_be_visible()
-        expect(page.get_by_role("button", name="Find anything")).to_have_count(0)
+        expect(page.get_by_role("heading", name="Manage", exact=True)).to_have_count(0)
     assert people.manager.patch("/program", {"disclosure": ""}).status == 200
 
 

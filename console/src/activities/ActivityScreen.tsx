@@ -1,7 +1,6 @@
 import { useLocation, useRoute } from "preact-iso";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asProblem } from "../foundation/api/problems";
-import { useCommands } from "../foundation/commands";
 import { later } from "../foundation/later";
 import { LeaveGuard } from "../foundation/leaving";
 import { withWords } from "../foundation/words";
@@ -138,11 +137,6 @@ function Activity({ current }: { current: ActivityView }) {
     beginWith(current);
   };
   const publishNow = (): void => void save(fields, base, true);
-  useCommands([
-    ...(dirty ? [{ id: "save", label: t("save"), icon: "check" as const, run: () => void save(fields, base) }] : []),
-    ...(heldBack ? [{ id: "publish", label: t("publish_now"), icon: "send" as const, run: publishNow }] : []),
-    ...items(current).map(({ label, icon = "edit", onSelect }) => ({ id: label, label, icon, run: () => onSelect?.() })),
-  ]);
   const url = upload.localUrl.value ?? current.video?.preview_url;
   return (
     <>

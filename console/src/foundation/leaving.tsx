@@ -1,21 +1,12 @@
 /** Asks before unsaved input is left: by a link, by Back, by a command, by closing the page. */
-import { signal } from "@preact/signals";
 import { useLocation } from "preact-iso";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect } from "preact/hooks";
 import { back } from "./back";
+import { asked, guard, leave } from "./leave";
 import { Button } from "./ui/buttons";
 import { Dialog } from "./ui/Dialog";
 import { t } from "./words.manager";
-
-const asked = signal<(() => void) | undefined>(undefined);
-let guarded = false;
-
-/** Goes somewhere by `go`, unless unsaved input is on the screen and its owner wants to stay. */
-export function leave(go: () => void): void {
-  if (guarded) asked.value = go;
-  else go();
-}
 
 function linkOf(event: MouseEvent): HTMLAnchorElement | undefined {
   if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
@@ -40,7 +31,7 @@ export function LeaveGuard({ dirty, kept, title, discard, children }: Props) {
   const { route } = useLocation();
   // A layout effect: Back, or a link, that is pressed right after typing is asked about, too.
   useLayoutEffect(() => {
-    guarded = dirty;
+    guard.on = dirty;
     if (!dirty) return;
     const here = location.href;
     const click = (event: MouseEvent): void => {
@@ -64,7 +55,7 @@ export function LeaveGuard({ dirty, kept, title, discard, children }: Props) {
     addEventListener("click", click, true);
     addEventListener("beforeunload", close);
     return () => {
-      guarded = false;
+      guard.on = false;
       removeEventListener("click", click, true);
       back.asked = undefined;
       removeEventListener("beforeunload", close);
@@ -76,7 +67,7 @@ export function LeaveGuard({ dirty, kept, title, discard, children }: Props) {
     asked.value = undefined;
   };
   const leaveBy = (before?: () => void): void => {
-    guarded = false;
+    guard.on = false;
     close();
     before?.();
     follow?.();

@@ -53,7 +53,7 @@ export default function SettingsScreen() {
       </Section>
       <Push />
       <Mails />
-      <Section title={t("appearance")}>
+      <Section id="appearance" title={t("appearance")}>
         <div class={css.setting}>
           <span id="language-label">{t("language")}</span>
           <Segments
@@ -74,7 +74,7 @@ export default function SettingsScreen() {
         </div>
       </Section>
       {ownSignIn ? (
-        <Section title={t("second_step")}>
+        <Section id="second-step" title={t("second_step")}>
           <SecondStep />
         </Section>
       ) : null}
@@ -135,7 +135,7 @@ function Profile({ me }: { me: Me }) {
   };
   const device = browserZone();
   return (
-    <Section title={t("profile")}>
+    <Section id="profile" title={t("profile")}>
       <div class={css.head}>
         <Avatar name={me.name} id={me.member_id} size="4rem" />
         <dl class={css.points}>
@@ -249,7 +249,7 @@ function SignOut() {
     }
   };
   return (
-    <Section title={t("sign_out_section")}>
+    <Section id="sign-out" title={t("sign_out_section")}>
       <p class={css.text}>{t("sign_out_text")}</p>
       <div>
         <Button icon="leave" busy={busy === "here"} onClick={() => void leave(false)}>

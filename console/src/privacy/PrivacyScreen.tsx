@@ -26,7 +26,7 @@ export default function PrivacyScreen() {
       {me.data ? (
         <>
           <Others me={me.data} />
-          <section class={css.section}>
+          <section id="export" class={css.section}>
             <h2>{t("export")}</h2>
             <p class={css.text}>{t("export_text")}</p>
             <Copy
@@ -36,12 +36,13 @@ export default function PrivacyScreen() {
             />
           </section>
           <Parting
+            id="leave"
             name={t("leave")}
             title={t("leave_title", { program: me.data.program.name })}
             text={t("leave_text", { program: me.data.program.name })}
             part={leaveProgram}
           />
-          <Parting name={t("erase")} title={t("erase_title")} text={t("erase_text")} part={askErasure} />
+          <Parting id="erase" name={t("erase")} title={t("erase_title")} text={t("erase_text")} part={askErasure} />
         </>
       ) : null}
     </div>
@@ -60,10 +61,10 @@ function Others({ me }: { me: Me }) {
   );
 }
 
-type PartingProps = { name: string; title: string; text: string; part: () => Promise<void> };
+type PartingProps = { id: string; name: string; title: string; text: string; part: () => Promise<void> };
 
 /** What cannot be taken back: it is asked about once more, in the same words. */
-function Parting({ name, title, text, part }: PartingProps) {
+function Parting({ id, name, title, text, part }: PartingProps) {
   const [asking, setAsking] = useState(false);
   const { busy, error, run } = useRequest();
   const confirm = (): Promise<void> =>
@@ -74,7 +75,7 @@ function Parting({ name, title, text, part }: PartingProps) {
       }),
     );
   return (
-    <section class={css.section}>
+    <section id={id} class={css.section}>
       <h2>{name}</h2>
       <p class={css.text}>{text}</p>
       {error ? asProblem(error).code === "last_manager" ? <p role="alert">{t("leave_last")}</p> : <ErrorNote error={error} /> : null}

@@ -38,7 +38,7 @@ type Props<Group extends Named> = {
 export function GroupList<Group extends Named>(props: Props<Group>) {
   const { list, groups = [], idOf, icon, words, onChange } = props;
   const { query, route, path } = useLocation();
-  const [which, setWhich] = useState<"current" | "archived">("current");
+  const which = query.archived === undefined ? "current" : "archived";
   const [renamed, setRenamed] = useState<Group>();
   const shown = groups.filter((each) => each.archived === (which === "archived"));
   const create = (
@@ -95,7 +95,7 @@ export function GroupList<Group extends Named>(props: Props<Group>) {
             { value: "current", label: t("current") },
             { value: "archived", label: t("archived") },
           ]}
-          onChange={setWhich}
+          onChange={(value) => route(value === "archived" ? `${path}?archived=` : path, true)}
         />
       </Filters>
       <List

@@ -48,6 +48,13 @@ export default function MembersScreen() {
   const [text, setText] = useState(query.search ?? "");
   const [status, setStatus] = useState<Sought["status"]>(() => STATUSES.find((each) => each === query.status));
   const [role, setRole] = useState<Sought["role"]>();
+  // The command menu may look for somebody else while this is on the screen.
+  useEffect(() => {
+    if (query.search === undefined) return;
+    setText(query.search);
+    setStatus(undefined);
+    setRole(undefined);
+  }, [query.search]);
   const list = useMembers({ text: useSettled(text), ids: query.ids, status, role });
   const members = membersOf(list.data?.pages);
   const inviting = query.invite !== undefined;

@@ -172,7 +172,7 @@ function Form({ settings }: { settings: Settings }) {
           if (dirty && !busy) void save();
         }}
       >
-        <section class={forms.section}>
+        <section id="basics" class={forms.section}>
           <h2>{t("section_basics")}</h2>
           <TextField
             label={t("program_name")}
@@ -209,7 +209,7 @@ function Form({ settings }: { settings: Settings }) {
           />
           <DisclosureSettings fields={fields} error={fieldWords(error, "reuse_warning_above")} onChange={set} />
         </section>
-        <section class={forms.section}>
+        <section id="points" class={forms.section}>
           <h2>{t("section_points")}</h2>
           <div class={forms.fieldset}>
             <Switch

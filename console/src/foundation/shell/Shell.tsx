@@ -15,7 +15,7 @@ import { Brand } from "./Brand";
 import { withWords } from "../words";
 import css from "./shell.module.css";
 
-const CommandMenu = later(withWords(() => import("./CommandMenu"), "further", "manager"));
+const CommandMenu = later(async () => (await import("../commands/entry")).commandMenu());
 const loadBell = withWords(() => import("../../notifications/Bell"), "notices");
 // The bar has no room for words about a bell that could not be loaded.
 const Bell = later(() => loadBell().catch(() => ({ default: () => null })));
@@ -29,7 +29,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const [commanding, setCommanding] = useState(false);
   // A layout effect: the key works from the moment the button beside it is seen.
   useLayoutEffect(() => {
-    if (!isManager) return;
+    if (!me) return;
     const press = (event: KeyboardEvent): void => {
       if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
       event.preventDefault();
@@ -38,7 +38,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
-  }, [isManager]);
+  }, [!me]);
   const command = (): void => setCommanding(true);
   return (
     <div class={css.shell}>
@@ -49,14 +49,14 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <Brand name={me?.program.name ?? t("app_name")} />
         {me ? <Bell /> : null}
         {me ? <Points amount={me.points.balance} /> : null}
-        {isManager ? <IconButton icon="search" label={t("nav_command")} onClick={command} /> : null}
+        {me ? <IconButton icon="search" label={t("nav_command")} onClick={command} /> : null}
         {isManager ? <ManagerMenu rewards={rewards} /> : null}
       </header>
       <nav class={css.nav} aria-label={t("nav_main")}>
         <div class={css.side}>
           <Brand name={me?.program.name ?? t("app_name")} />
         </div>
-        {isManager ? (
+        {me ? (
           <button type="button" class={css.command} aria-keyshortcuts="Control+K Meta+K" onClick={command}>
             <Icon name="search" size={18} />
             <span>{t("nav_command")}</span>
@@ -96,7 +96,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         ) : null}
         {children}
       </main>
-      {commanding ? <CommandMenu onClose={() => setCommanding(false)} /> : null}
+      {commanding ? <CommandMenu onClose={() => setCommanding(false)} onOpen={command} /> : null}
     </div>
   );
 }

@@ -1,0 +1,4 @@
+import { words } from "./words";
+import type en from "./words.commands.en";
+
+export const t = words<typeof en>("foundation.commands");
