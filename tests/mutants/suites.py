@@ -29,6 +29,7 @@ _TIKTOK = (
     "tests/integration/test_accounts.py",
 )
 _CLIENT = (*_TIKTOK[:-1], "tests/integration/test_tiktok_client.py")
+_PRIVACY_RULES = ("tests/unit/test_privacy_model.py",)
 _VIDEOS = (
     "tests/unit/test_video_rules.py",
     "tests/unit/test_upload_model.py",
@@ -50,6 +51,7 @@ SUITES = {
     "chalicelib.points.ranking": _POINTS,
     "chalicelib.points.service": _POINTS,
     "chalicelib.points.store": _POINTS,
+    "chalicelib.privacy.model": _PRIVACY_RULES,
     "chalicelib.tiktok.access_tokens.service": _TIKTOK,
     "chalicelib.tiktok.chunks": _CLIENT,
     "chalicelib.tiktok.client": _CLIENT,
