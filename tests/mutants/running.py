@@ -5,7 +5,9 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
+import math
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -22,7 +24,11 @@ import pytest
 from tests.mutants.mutations import Mutant, parsed, remove_unary_plus
 
 MIN_SECONDS = 20.0
-"""The shortest time limit of a mutant; the limit also stops mutants that loop forever."""
+"""The shortest time limit of a mutant; the limit also stops mutants that loop forever. It is of a
+processor's time: a busy machine kills no mutant."""
+
+PATIENCE = 20
+"""So many times as long a mutant may take by the clock, which stops one that waits forever."""
 
 OPTIONS = (
     *("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--no-summary"),
@@ -100,12 +106,13 @@ def outcome_of(mutant: Mutant, tree: ast.Module, coverage: Coverage) -> Outcome:
     pid = os.fork()
     if pid == 0:
         _silence_output()
+        _limit_processor_time(limit)
         mutant.make()
         changed = ast.fix_missing_locations(remove_unary_plus(tree))
         code = compile(changed, str(path_of(mutant.module)), "exec")
         sys.meta_path.insert(0, _MutantImporter(mutant.module, code))
         os._exit(int(pytest.main([*OPTIONS, *tests])))
-    return Outcome.SURVIVED if _passes_within(pid, limit) else Outcome.KILLED
+    return Outcome.SURVIVED if _passes_within(pid, PATIENCE * limit) else Outcome.KILLED
 
 
 def _passes_within(pid: int, limit: float) -> bool:
@@ -118,6 +125,12 @@ def _passes_within(pid: int, limit: float) -> bool:
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     return False
+
+
+def _limit_processor_time(seconds: float) -> None:
+    """Have the kernel end this process once it took so much time of a processor."""
+    most = math.ceil(seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
 
 
 def _silence_output() -> None:
