@@ -87,7 +87,9 @@ class OAuth:
         try:
             pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True)
             form = dict(pairs)
-            name = check_name(form.get("new_person", "").strip() or form.get("person", "").strip())
+            name = form.get("new_person", "").strip() or form.get("person", "").strip()
+            if form.get("decision") != "cancel":  # which needs no name
+                check_name(name)
         except ValueError as error:
             return markup.problem_page("That is not a person", str(error))
         if form.get("decision") not in {"authorize", "cancel"}:

@@ -1020,6 +1020,17 @@ def test_cancel_goes_back_with_access_denied(sandbox: Sandbox) -> None:
     assert "code" not in back
 
 
+def test_where_nobody_is_yet_the_page_wants_a_name_and_cancel_wants_none(sandbox: Sandbox) -> None:
+    assert "name=new_person maxlength=60 autocomplete=off placeholder='A name' required" in (
+        _get(sandbox.authorize_url()).text
+    )
+
+    assert sandbox.consent("", decision="cancel")["error"] == "access_denied"
+
+    sandbox.control("people", {"name": "ana"})
+    assert "required" not in _get(sandbox.authorize_url()).text
+
+
 def test_the_person_may_grant_less_than_was_asked_for(sandbox: Sandbox) -> None:
     back = sandbox.consent("ana", scopes=("user.info.basic",))
 
