@@ -171,19 +171,22 @@ def test_a_picture_that_was_chosen_stays_when_somebody_else_changed_the_reward(
         preview = page.get_by_role("region", name="What members see")
         page.locator("main input[type=file]").set_input_files(picture)
         expect(preview.locator("img")).to_have_js_property("naturalWidth", 320)
-        changed = {"version": 1, "price": 55, "title": "Their mug"}
+        page.get_by_label("Pieces").fill("4")
+        changed = {"version": 1, "price": 55, "title": "Their mug", "stock": 9}
         assert people.manager.patch(f"/rewards/{reward_id}", changed).status == 200
         page.get_by_role("button", name="Save", exact=True).click()
-        conflict = page.get_by_role("alert").filter(has_text="changed")
+        dialog = page.get_by_role("dialog", name="Somebody else changed this")
+        expect(dialog).to_contain_text("Their mug")
         expect(preview.locator("img")).to_have_js_property("naturalWidth", 320)
-        conflict.get_by_role("button", name="Look at it again").click()
+        dialog.get_by_label("Theirs").check()
+        dialog.get_by_role("button", name="Save it like this").click()
+        expect(page.get_by_text("Saved", exact=True)).to_be_visible()
         expect(page.get_by_label("Price")).to_have_value("55")
         expect(preview).to_contain_text("Their mug")
         expect(preview.locator("img")).to_have_js_property("naturalWidth", 320)
-        page.get_by_role("button", name="Save", exact=True).click()
-        expect(page.get_by_text("Saved", exact=True)).to_be_visible()
     kept = people.manager.get(f"/rewards/{reward_id}").body
     assert (kept["title"], kept["price"], kept["picture"]["width"]) == ("Their mug", 55, 320)
+    assert kept["stock"] == 9
 
 
 def test_more_requests_than_a_page_are_counted_as_so_many_or_more(people: People) -> None:

@@ -2,15 +2,18 @@ import { useRoute } from "preact-iso";
 import { useRef, useState } from "preact/hooks";
 import { showFirstError } from "../activities/NewActivityScreen";
 import editor from "../activities/editor.module.css";
+import { t as activities } from "../activities/words.manager";
 import { asProblem } from "../foundation/api/problems";
 import { LeaveGuard } from "../foundation/leaving";
 import { Button } from "../foundation/ui/buttons";
+import { useConflicts } from "../foundation/ui/conflicts";
 import forms from "../foundation/ui/forms.module.css";
 import { BackLink } from "../foundation/ui/pages";
 import { Badge, ErrorNote, ErrorState, Loading, Note, PageHead, Skeleton } from "../foundation/ui/parts";
 import { toast } from "../foundation/ui/toasts";
-import { bodyOf, changedFields, check, errorsOf, type FieldErrors, type Fields, fieldsOf } from "./form";
+import { bodyOf, changedFields, check, errorsOf, type FieldErrors, type Fields, fieldsOf, NAMES } from "./form";
 import { changeReward, type RewardView, useReward } from "./manager_queries";
+import { useManagedChannels } from "../programs/manager_queries";
 import { RewardFields, RewardPreview } from "./RewardFields";
 import { LOOKS } from "./looks";
 import css from "./rewards.module.css";
@@ -28,6 +31,31 @@ export default function RewardScreen() {
   );
 }
 
+/** What a manager changes of a reward, at one version. */
+type Version = Fields & Pick<RewardView, "version" | "state">;
+const COMPARED = [...NAMES, "state"] as const;
+const versionOf = (reward: RewardView): Version => ({ ...fieldsOf(reward), version: reward.version, state: reward.state });
+
+function labelOf(name: keyof Version): string {
+  if (name === "channels" || name === "starts" || name === "ends") return activities(`field_${name}`);
+  if (name === "state") return t("col_status");
+  return t(name === "perMember" ? "per_member" : (name as "title"));
+}
+
+/** A field's value as the dialog of two versions shows it. */
+function useSay(): (name: keyof Version, version: Version) => unknown {
+  const channels = useManagedChannels().data ?? [];
+  return (name, version) => {
+    const value = version[name];
+    if (name === "picture") return value !== "";
+    if (name === "channels") return nameList(channels.filter(({ channel_id }) => version.channels.includes(channel_id)));
+    if (name === "state") return t(version.state === "active" ? "status_on_offer" : `status_${version.state}`);
+    return name === "stock" || name === "perMember" ? value || t("unlimited") : value;
+  };
+}
+
+const nameList = (channels: { name: string }[]): string => channels.map(({ name }) => name).join(", ") || activities("said_everybody");
+
 function Editor({ reward, reload }: { reward: RewardView; reload: () => Promise<{ data?: RewardView | undefined }> }) {
   const [base, setBase] = useState(reward);
   const [fields, setFields] = useState<Fields>(() => fieldsOf(reward));
@@ -39,20 +67,36 @@ function Editor({ reward, reload }: { reward: RewardView; reload: () => Promise<
   const changed = changedFields(fieldsOf(base), fields);
   const taken = base.stock === null ? 0 : base.taken;
 
+  const { save, dialog } = useConflicts<Version>(COMPARED, { label: labelOf, say: useSay() });
   const write = async (how: "save" | "state", more: { state?: RewardView["state"] }): Promise<void> => {
     setError(undefined);
     if (busy) return;
-    const names = how === "save" ? changed : [];
     if (how === "save" && Object.keys(check(fields)).length > 0) return showFirstError(form.current);
     setBusy(how);
+    let now = base;
     try {
-      const made = await changeReward(base.reward_id, { ...bodyOf(fields, names), ...more, version: base.version });
-      setBase(made);
-      if (how === "save") {
-        setFields(fieldsOf(made));
-        setUrl(made.picture?.url ?? null);
-      }
-      toast(t("saved_toast"));
+      const names = how === "save" ? changed : [];
+      await save({
+        base: versionOf(base),
+        changes: { ...Object.fromEntries(names.map((name) => [name, fields[name]])), ...more },
+        write: async ({ state, ...wanted }, { version }) => {
+          const body = bodyOf({ ...fields, ...wanted }, NAMES.filter((name) => name in wanted));
+          now = await changeReward(base.reward_id, { ...body, ...(state ? { state } : {}), version });
+          return versionOf(now);
+        },
+        read: async () => {
+          now = (await reload()).data ?? now;
+          return versionOf(now);
+        },
+        onSaved: () => {
+          // What was typed and not saved stays, over what the reward has now.
+          const left = how === "save" ? [] : changed;
+          setBase(now);
+          setFields({ ...fieldsOf(now), ...Object.fromEntries(left.map((name) => [name, fields[name]])) });
+          if (!left.includes("picture")) setUrl(now.picture?.url ?? null);
+          toast(t("saved_toast"));
+        },
+      });
     } catch (caught) {
       const problem = asProblem(caught);
       setRefused(errorsOf(problem));
@@ -62,17 +106,6 @@ function Editor({ reward, reload }: { reward: RewardView; reload: () => Promise<
       setBusy(undefined);
     }
   };
-  /** Takes what another manager wrote, and keeps what was typed here over it. */
-  const lookAgain = async (): Promise<void> => {
-    const theirs = (await reload()).data;
-    if (!theirs) return;
-    const own = Object.fromEntries(changed.map((name) => [name, fields[name]]));
-    setBase(theirs);
-    setFields({ ...fieldsOf(theirs), ...own });
-    if (!changed.includes("picture")) setUrl(theirs.picture?.url ?? null);
-    setError(undefined);
-  };
-  const conflict = error !== undefined && asProblem(error).code === "changed_meanwhile";
   const look = LOOKS[base.status];
   return (
     <>
@@ -117,15 +150,7 @@ function Editor({ reward, reload }: { reward: RewardView; reload: () => Promise<
               setRefused({});
             }}
           />
-          {error ? (
-            <ErrorNote error={error}>
-              {conflict ? (
-                <Button size="small" onClick={() => void lookAgain()}>
-                  {t("look_again")}
-                </Button>
-              ) : null}
-            </ErrorNote>
-          ) : null}
+          {error ? <ErrorNote error={error} /> : null}
           {changed.length > 0 ? (
             <div class={forms.bar}>
               <p role="status">{t("unsaved")}</p>
@@ -145,6 +170,7 @@ function Editor({ reward, reload }: { reward: RewardView; reload: () => Promise<
         </form>
         <RewardPreview fields={fields} url={url} taken={taken} />
       </div>
+      {dialog}
       <LeaveGuard dirty={changed.length > 0} kept={false}>
         {t("leave_text_lost")}
       </LeaveGuard>

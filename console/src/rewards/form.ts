@@ -72,7 +72,7 @@ const SENT: { [Name in FieldName]: (fields: Fields) => Partial<Body> } = {
   ends: ({ ends }) => ({ ends_at: ends || null }),
   picture: ({ picture }) => ({ picture_id: picture && picture !== KEPT ? picture : null }),
 };
-const NAMES = Object.keys(SENT) as FieldName[];
+export const NAMES = Object.keys(SENT) as FieldName[];
 
 export function bodyOf(fields: Fields, names: FieldName[] = NAMES): Body {
   return Object.assign({}, ...names.map((name) => SENT[name](fields))) as Body;

@@ -69,7 +69,6 @@ export default {
   draft_kept: "In diesem Browser aufgehoben.",
   unsaved: "Noch nicht gespeichert.",
   discard: "Verwerfen",
-  look_again: "Noch einmal ansehen",
   leave_text_lost: "Deine Änderungen gehen verloren.",
   error_title_missing: "Gib einen Titel ein.",
   error_count: "Eine ganze Zahl von 1 bis {limit}.",

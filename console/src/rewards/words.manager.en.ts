@@ -66,7 +66,6 @@ export default {
   draft_kept: "Kept in this browser.",
   unsaved: "Not saved yet.",
   discard: "Discard",
-  look_again: "Look at it again",
   leave_text_lost: "Your changes will be lost.",
   error_title_missing: "Give it a title.",
   error_count: "A whole number from 1 to {limit}.",

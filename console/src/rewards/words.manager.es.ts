@@ -69,7 +69,6 @@ export default {
   draft_kept: "Guardado en este navegador.",
   unsaved: "Aún sin guardar.",
   discard: "Descartar",
-  look_again: "Volver a mirarlo",
   leave_text_lost: "Perderás tus cambios.",
   error_title_missing: "Ponle un título.",
   error_count: "Un número entero de 1 a {limit}.",

@@ -13,17 +13,21 @@ import { Icon } from "../foundation/ui/Icon";
 import { Menu } from "../foundation/ui/Menu";
 import { BackLink, List } from "../foundation/ui/pages";
 import { Badge, EmptyState, ErrorNote, Note, PageHead } from "../foundation/ui/parts";
+import { same } from "../foundation/merge";
+import { useConflicts } from "../foundation/ui/conflicts";
 import { useRequest } from "../foundation/ui/request";
 import { toast } from "../foundation/ui/toasts";
 import { toastProblem } from "../foundation/ui/toast_problem";
 import { useMe } from "../me/queries";
 import { isOfRewards } from "../rewards/switch";
 import {
+  type Changes,
   changeWebhook,
   createWebhook,
   type DeliveryView,
   newSecret,
   type NewWebhook,
+  readWebhooks,
   removeWebhook,
   sendTest,
   useDeliveries,
@@ -49,6 +53,16 @@ function told(work: Promise<unknown>, done?: string): void {
   );
 }
 
+const FIELDS = ["name", "url", "format", "language", "types", "state"] as const;
+
+/** What a webhook has, as the dialog of two versions shows it. */
+function sayField(name: keyof WebhookView, webhook: WebhookView): unknown {
+  if (name === "format") return t(`format_${webhook.format}`);
+  if (name === "state") return t(`state_${webhook.state}`);
+  if (name === "language") return LANGUAGES[webhook.language];
+  return name === "types" ? webhook.types.map(typeWords).join(", ") || t("types_hint") : webhook[name];
+}
+
 const NEW: NewWebhook = { name: "", url: "", format: "slack", language: "en", types: [] };
 
 /** A new webhook, or one that is changed: its address stays unless another is entered. */
@@ -61,21 +75,35 @@ function Editor({ webhook, onClose }: { webhook?: WebhookView; onClose: () => vo
   const rewards = useMe().data?.program.rewards ?? true;
   // Where rewards are off their events are not offered; what was chosen before is seen, and can be taken away.
   const offered = TYPES.filter((each) => rewards || !isOfRewards(each) || webhook?.types.includes(each));
+  const { save: saveOn, dialog } = useConflicts<WebhookView>(FIELDS, {
+    label: (name) => t(name as (typeof FIELDS)[number]),
+    say: sayField,
+  });
   const save = async (): Promise<void> => {
     setTried(true);
     const [name, url] = [body.name.trim(), body.url.trim()];
     if (!name || !(url || webhook)) return;
     const { format, language } = body;
-    await run(async () => {
-      if (webhook) await changeWebhook(webhook, { name, format, language, types, ...(url ? { url } : {}) });
-      else await createWebhook({ name, url, format, language, types });
+    const wanted = { name, format, language, types, ...(url ? { url } : {}) };
+    const done = (): void => {
       toast(t(webhook ? "saved" : "made", { name }));
       onClose();
+    };
+    await run(async () => {
+      if (!webhook) return createWebhook({ ...wanted, url }).then(done);
+      const changes = Object.fromEntries(Object.entries(wanted).filter(([field, value]) => !same(value, webhook[field as "name"])));
+      await saveOn({
+        base: webhook,
+        changes,
+        write: (some, on) => changeWebhook(on, some as Changes),
+        read: async () => (await readWebhooks()).find(({ webhook_id }) => webhook_id === webhook.webhook_id),
+        onSaved: done,
+      });
     });
   };
   const missing = (value: string): string | undefined => (tried && !value.trim() ? t("missing") : undefined);
   return (
-    <FormDialog title={webhook ? t("edit_title", { name: webhook.name }) : t("new")} onClose={onClose} onSubmit={save} submit={t(webhook ? "save" : "create")} busy={busy}>
+    <FormDialog below={dialog} title={webhook ? t("edit_title", { name: webhook.name }) : t("new")} onClose={onClose} onSubmit={save} submit={t(webhook ? "save" : "create")} busy={busy}>
       <TextField
         label={t("name")}
         dir="auto"

@@ -16,8 +16,10 @@ const SOON_MS = 1500;
 
 const at = (id: string) => ({ params: { path: { webhook_id: id } } });
 
+export const readWebhooks = async (): Promise<WebhookView[]> => (await answer(api.GET("/webhooks"))).items;
+
 export function useWebhooks() {
-  return useQuery({ queryKey: WEBHOOKS, queryFn: async () => (await answer(api.GET("/webhooks"))).items });
+  return useQuery({ queryKey: WEBHOOKS, queryFn: readWebhooks });
 }
 
 export function useDeliveries(id: string) {
@@ -50,9 +52,9 @@ export async function createWebhook(body: NewWebhook): Promise<WebhookView> {
 
 export type Changes = Partial<NewWebhook & { state: "active" | "paused" }>;
 
-export async function changeWebhook({ webhook_id, version }: WebhookView, changes: Changes): Promise<void> {
+export async function changeWebhook({ webhook_id, version }: WebhookView, changes: Changes): Promise<WebhookView> {
   try {
-    await answer(api.PATCH("/webhooks/{webhook_id}", { ...at(webhook_id), body: { version, ...changes } as never }));
+    return await answer(api.PATCH("/webhooks/{webhook_id}", { ...at(webhook_id), body: { version, ...changes } as never }));
   } finally {
     changed(); // also when somebody else was quicker: their version is what the next try needs
   }
