@@ -567,7 +567,7 @@ def test_other_rooms_read_channels_by_id_in_one_call(company: Company, calls: Ca
     assert calls.names == ["BatchGetItem"]
     assert found == {
         sales: Channel(program_id, sales, "Sales", PUBLIC, archived=False),
-        board: Channel(program_id, board, "Board", PRIVATE, archived=True),
+        board: Channel(program_id, board, "Board", PRIVATE, archived=True, version=2),
     }
     assert programs.channels(program_id, []) == {}
     assert len(calls.made) == 1
