@@ -229,8 +229,8 @@ def programs_mail_invitations(event: CloudWatchEvent) -> int:
 # --- Agents
 
 
-@app.lambda_function(name="agents_serve")
-def agents_serve(event: dict[str, Any], _: Any) -> dict[str, Any]:
+@app.lambda_function(name="agents_serve_mcp")
+def agents_serve_mcp(event: dict[str, Any], _: Any) -> dict[str, Any]:
     """Answers requests of AI agents: the Model Context Protocol over HTTP."""
     from chalicelib.agents import worker
 
@@ -311,7 +311,7 @@ def activities_apply_verdicts(event: SQSEvent) -> Any:
 
 @app.schedule("rate(1 minute)")
 @functions.function("due_activities", "audit_recorder", module="activities.worker")
-def activities_process_due(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
+def activities_sweep_due_activities(event: CloudWatchEvent) -> int:  # noqa: ARG001  a tick says nothing but now
     """Ends activities past their end, and applies verdicts whose event was lost."""
     from chalicelib.activities import worker
 
@@ -361,7 +361,7 @@ def performances_stage(event: SQSEvent) -> Any:
 @functions.function(
     "overdue_performances", "connections", "audit_recorder", module="performances.worker"
 )
-def performances_resume_overdue(event: CloudWatchEvent) -> int:
+def performances_resume_overdue_sends(event: CloudWatchEvent) -> int:
     """Queues overdue performances again; makes sends that waited for a connection."""
     from chalicelib.performances import worker
 
@@ -473,7 +473,7 @@ def webhooks_fan_out(event: SQSEvent) -> Any:
     "settings.rewards_table",
     module="webhooks.worker",
 )
-def webhooks_deliver(event: SQSEvent) -> Any:
+def webhooks_deliver_to_quick_receivers(event: SQSEvent) -> Any:
     """Sends deliveries that are due to receivers that answer quickly."""
     from chalicelib.webhooks import worker
 
@@ -566,7 +566,7 @@ def privacy_make_exports(event: SQSEvent) -> Any:
 
 @app.schedule("rate(1 minute)")
 @functions.function("eraser", "personal_export_queuer", *_ERASING_SETTINGS, module="privacy.worker")
-def privacy_process_due(event: CloudWatchEvent) -> int:
+def privacy_erase_and_queue_exports(event: CloudWatchEvent) -> int:
     """Runs a round of each due erasure; queues exports that are due."""
     from chalicelib.privacy import worker
 
@@ -610,7 +610,7 @@ def notifications_queue_due_digests(event: CloudWatchEvent) -> int:
     "settings.cursor_secret_id",
     module="notifications.worker",
 )
-def notifications_process_digests(event: SQSEvent) -> Any:
+def notifications_plan_and_send_digests(event: SQSEvent) -> Any:
     """Looks at members whose digest is due, and sends their mails."""
     from chalicelib.notifications import worker
 
@@ -629,7 +629,7 @@ def notifications_process_digests(event: SQSEvent) -> Any:
     "settings.webhook_test_networks",
     module="notifications.worker",
 )
-def notifications_push(event: CloudWatchEvent) -> int:
+def notifications_send_pushes(event: CloudWatchEvent) -> int:
     """Sends the pushes that are due to members' browsers."""
     from chalicelib.notifications import worker
 
@@ -707,7 +707,7 @@ AGENT_SETTINGS = (
 
 functions.register("authorizer", parts=("tokens",), modules=())
 functions.register(
-    "agents_serve",
+    "agents_serve_mcp",
     parts=("agents", "viewer_addresses", *(f"settings.{each}" for each in AGENT_SETTINGS)),
     modules=("agents.worker", "activities.routes"),  # what pydantic needs is imported then, too
 )

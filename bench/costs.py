@@ -562,7 +562,8 @@ def page(prices: Prices) -> str:
         "|---:|---|---|",
         "| 256 | relays and the clock | nobody waits for their milliseconds |",
         "| 512 | those that answer a person, or bring a video to TikTok | somebody waits |",
-        "| 1024 | `notifications_process_digests` | walks 100,000 members in half of its time |",
+        "| 1024 | `notifications_plan_and_send_digests`"
+        " | walks 100,000 members in half of its time |",
         "| 1769 | `videos_validate`, `points_build_leaderboards` | a whole processor for their"
         " worst cases: a 4K HEVC file within its examiner's limit"
         " ([measured](videos.md#what-it-costs)), and the boards of 100,000 members in 37 of 120"

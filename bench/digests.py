@@ -50,7 +50,7 @@ from tests.clock import StoppedClock
 LEAD_TIME = datetime(2026, 6, 15, 8, 50, tzinfo=UTC)
 """Ten minutes before the hour at which members are mailed who chose none."""
 
-WORKER = "notifications_process_digests"
+WORKER = "notifications_plan_and_send_digests"
 """The function that walks, looks at chunks and mails."""
 
 BUSY_SHARE = 0.5

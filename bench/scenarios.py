@@ -237,8 +237,8 @@ class Bench:
             "points_build_leaderboards",
             "webhooks_queue_due_deliveries",
             "notifications_queue_due_digests",
-            "notifications_push",
-            "privacy_process_due",
+            "notifications_send_pushes",
+            "privacy_erase_and_queue_exports",
         ):
             yield _on_the_clock(name)
         yield Scenario("validate", "videos_validate", _arrived(self._upload()))
@@ -250,8 +250,8 @@ class Bench:
         yield Scenario("reject", "videos_reject_unexaminable", _arrived(key))
         for name in (
             "tiktok_maintain_accounts",
-            "activities_process_due",
-            "performances_resume_overdue",
+            "activities_sweep_due_activities",
+            "performances_resume_overdue_sends",
         ):
             yield _on_the_clock(name)
         yield from self._consumers()
@@ -328,7 +328,9 @@ class Bench:
             "webhooks deliver to slow receivers", "webhooks_deliver_to_slow_receivers", wake
         )
         self.app.container.fan_out.deliver([json.loads(self._public_event(2))["detail"]])
-        yield Scenario("webhooks deliver", "webhooks_deliver", wake)
+        yield Scenario(
+            "webhooks deliver to quick receivers", "webhooks_deliver_to_quick_receivers", wake
+        )
         if item["webhook_id"]["S"] != webhook.webhook_id:
             raise RuntimeError("the first change is not the webhook's")
         disabled = _stream_of((item, {**item, "state": {"S": "disabled"}}))
@@ -388,7 +390,9 @@ class Bench:
 
         self.app.container.notice_store.change_box(cleo.program_id, cleo.member_id, due_now)
         due = _message(json.dumps({"shard": shard_of(cleo.member_id)}))
-        yield Scenario("notifications process digests", "notifications_process_digests", due)
+        yield Scenario(
+            "notifications plan and send digests", "notifications_plan_and_send_digests", due
+        )
         tags = {"program": [cleo.program_id], "member": [cleo.member_id], "claim": ["mai_1"]}
         sent = {"eventType": "Send", "mail": {"destination": [cleo.email], "tags": tags}}
         taken = _message(json.dumps({"detail": sent}))
@@ -409,7 +413,7 @@ class Bench:
         call = {"name": "read_feed", "arguments": {"limit": FEED}}
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
         event = self._request("", "POST", "/mcp", body=message).event
-        return Scenario("agents serve", "agents_serve", event)
+        return Scenario("agents serve mcp", "agents_serve_mcp", event)
 
     def _caller(self, name: str) -> Any:
         from chalicelib.foundation.identity import Claims

@@ -182,7 +182,7 @@ def test_a_member_switches_pushes_on_and_a_video_that_arrives_is_shown_once(
         assert ida.api.post(f"/activities/{activity}/perform", TICKED).status == 202
 
         def arrived() -> Any:
-            people.deployed.tick("NotificationsPush")
+            people.deployed.tick("NotificationsSendPushes")
             kept = push_service.kept(visit.origin)
             return next((each for each in kept if each["endpoint"] == endpoint), None)
 

@@ -240,7 +240,7 @@ class DeployedStack:
             if item.get("item") != {"S": "consent"}
         ]
 
-    def tick(self, function: str = "ActivitiesProcessDue") -> int:
+    def tick(self, function: str = "ActivitiesSweepDueActivities") -> int:
         """Let the clock tick now: what the schedule calls each minute."""
         answer = self.lambdas.invoke(
             FunctionName=self.names[function], Payload=json.dumps(TICK).encode()
@@ -250,7 +250,7 @@ class DeployedStack:
         return int(told)
 
     @contextlib.contextmanager
-    def clock_stopped(self, function: str = "ActivitiesProcessDue") -> Iterator[None]:
+    def clock_stopped(self, function: str = "ActivitiesSweepDueActivities") -> Iterator[None]:
         """No tick of a function's comes by itself meanwhile."""
         events, rule = self.client("events"), self.names[f"{function}{function}Event"]
         events.disable_rule(Name=rule)

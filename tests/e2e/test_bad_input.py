@@ -56,7 +56,7 @@ class Scene:
 @pytest.fixture(scope="module", autouse=True)
 def _clock_stopped(deployed: DeployedStack) -> Iterator[None]:
     """What the clock ends, or goes on to erase of earlier tests, would look like a change."""
-    with deployed.clock_stopped(), deployed.clock_stopped("PrivacyProcessDue"):
+    with deployed.clock_stopped(), deployed.clock_stopped("PrivacyEraseAndQueueExports"):
         yield
 
 

@@ -19,7 +19,7 @@ def test_a_verdict_whose_event_is_lost_is_applied_by_the_clock(
         assert manager.verdict(form.upload_id)["status"] == "valid"
 
         def swept() -> bool:
-            deployed.tick("ActivitiesProcessDue")
+            deployed.tick("ActivitiesSweepDueActivities")
             return bool(manager.activity(activity)["status"] == "active")
 
         wait_for("The sweep applying the verdict", swept)

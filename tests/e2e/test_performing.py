@@ -121,7 +121,7 @@ def test_a_send_left_behind_between_connecting_and_performing_is_made_by_the_clo
         pending_disclosure_ticked_at=an_hour_ago(),
     )
     for _ in range(2):
-        deployed.tick("PerformancesResumeOverdue")
+        deployed.tick("PerformancesResumeOverdueSends")
     made = sender.api.get("/performances").body["items"]
     assert [each["activity_id"] for each in made] == [activity]
     assert "pending_in" not in deployed.stored_account(sender.member_id)
@@ -256,7 +256,7 @@ def test_a_performance_whose_message_was_lost_is_queued_by_the_clock(
         performance = sender.perform(activity)
         assert sender.performance(performance)["status"] == "queued"
         deployed.make_overdue(performance)
-        assert deployed.tick("PerformancesResumeOverdue") >= 1
+        assert deployed.tick("PerformancesResumeOverdueSends") >= 1
         sender.reaches(performance, "staged")
     once(deployed.staging_handled, "The staging queue being empty")
     assert sender.tiktok.person(sender.name)["completed_uploads"] == 1
@@ -272,7 +272,7 @@ def test_a_posted_video_is_found_by_asking_when_the_webhook_never_comes(
     try:
         sender.tiktok.press(sender.name, f"{staged['publish_id']}/post")
         deployed.make_overdue(performance)
-        deployed.tick("PerformancesResumeOverdue")
+        deployed.tick("PerformancesResumeOverdueSends")
         sender.reaches(performance, "posted")
     finally:
         sender.tiktok.faults()

@@ -41,7 +41,7 @@ SEARCHED = (
     *("ExportsBucket/exports/", "ExportsBucket/personal/", "user pool"),
 )
 """Places in which the person of the first test leaves a trace: the search sees into each kind."""
-ERASER, BOARDS = "PrivacyProcessDue", "PointsBuildLeaderboards"
+ERASER, BOARDS = "PrivacyEraseAndQueueExports", "PointsBuildLeaderboards"
 
 
 class Office:

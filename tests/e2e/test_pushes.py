@@ -53,7 +53,7 @@ def arrived(pushes: PushService, endpoint: str) -> list[Any]:
 
 def told(deployed: DeployedStack, pushes: PushService, endpoint: str, number: int) -> list[Any]:
     def there() -> Any:
-        deployed.tick("NotificationsPush")
+        deployed.tick("NotificationsSendPushes")
         found = arrived(pushes, endpoint)
         return found if len(found) >= number else None
 
@@ -92,7 +92,7 @@ def test_a_video_that_arrives_is_pushed_once_again_after_a_day_and_never_once_po
     publish_id = posts.performance(performances[posts.name])["publish_id"]
     posts.tiktok.press(posts.name, f"{publish_id}/post")
     posts.reaches(performances[posts.name], "posted")
-    deployed.tick("NotificationsPush")
+    deployed.tick("NotificationsSendPushes")
     assert len(arrived(pushes, endpoints[waits.name])) == 1
     a_day_later(deployed)
     a_day_later(deployed)
@@ -115,7 +115,7 @@ def test_a_browser_that_unsubscribed_is_forgotten(
     member.reaches(member.perform(tiktok_members.activity(valid)), "staged")
 
     def forgotten() -> bool:
-        deployed.tick("NotificationsPush")
+        deployed.tick("NotificationsSendPushes")
         return devices(member) == []
 
     wait_for("The browser being forgotten", forgotten)

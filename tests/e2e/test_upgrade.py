@@ -108,7 +108,7 @@ def test_sends_that_are_under_way_during_an_upgrade_all_finish_once(
     # AWS lets runs of a removed function end, the local cloud ends them: as if their leases had.
     for performance in begun:
         deployed.end_lease(performance)
-    deployed.tick("PerformancesResumeOverdue")
+    deployed.tick("PerformancesResumeOverdueSends")
     for sender, performance in zip([*running, *waiting], performed, strict=True):
         staged = sender.reaches(performance, "staged")
         assert sender.tiktok.share(staged["publish_id"])["completed_uploads"] == 1

@@ -53,13 +53,13 @@ PUT_ASIDE = {
 }
 UNSEEN = PUT_ASIDE | {
     (
-        "NotificationsProcessDigestsRole",
+        "NotificationsPlanAndSendDigestsRole",
         "ses:SendEmail",
         "*",
     ): "no call of the SES API v2 is recorded "
     "(measured): mails that arrive show it in test_notifications.py",
     **{
-        (f"WebhooksDeliver{lane}Role", action, part): why
+        (f"WebhooksDeliverToQuickReceivers{lane}Role", action, part): why
         for lane in ("", "ToSlowReceivers")
         for action, part, why in (
             ("dynamodb:PutItem", "audittable", "quick receivers are not disabled, slow ones are"),
@@ -71,9 +71,9 @@ UNSEEN = PUT_ASIDE | {
     },
     **dict.fromkeys(
         (
-            ("WebhooksDeliverRole", "dynamodb:Query", "webhookstable"),
-            ("WebhooksDeliverRole", "dynamodb:UpdateItem", "webhookstable"),
-            ("WebhooksDeliverRole", "kms:Decrypt", "key/"),
+            ("WebhooksDeliverToQuickReceiversRole", "dynamodb:Query", "webhookstable"),
+            ("WebhooksDeliverToQuickReceiversRole", "dynamodb:UpdateItem", "webhookstable"),
+            ("WebhooksDeliverToQuickReceiversRole", "kms:Decrypt", "key/"),
             ("WebhooksFanOutRole", "sqs:SendMessage", "webhooksqueue"),
             ("APIHandlerRole", "sqs:SendMessage", "webhooksqueue"),
         ),
@@ -81,7 +81,7 @@ UNSEEN = PUT_ASIDE | {
     ),
     **{
         (
-            "NotificationsProcessDigestsRole",
+            "NotificationsPlanAndSendDigestsRole",
             action,
             part,
         ): "digests go at members' hours: test_notice_mails.py"
@@ -94,8 +94,8 @@ UNSEEN = PUT_ASIDE | {
     **dict.fromkeys(
         (
             ("PrivacyMakeExportsRole", "s3:DeleteObject", "exportsbucket"),
-            ("PrivacyProcessDueRole", "dynamodb:DeleteItem", "boardstable"),
-            ("PrivacyProcessDueRole", "dynamodb:PutItem", "reportstable"),
+            ("PrivacyEraseAndQueueExportsRole", "dynamodb:DeleteItem", "boardstable"),
+            ("PrivacyEraseAndQueueExportsRole", "dynamodb:PutItem", "reportstable"),
         ),
         "what the erased person of this run has not: test_privacy.py",
     ),
@@ -111,7 +111,7 @@ UNSEEN = PUT_ASIDE | {
         "reportstable",
     ): "a member is removed while a mail of theirs comes back: test_notice_mails.py",
     (
-        "PerformancesResumeOverdueRole",
+        "PerformancesResumeOverdueSendsRole",
         "dynamodb:GetItem",
         "accountstable",
     ): "a send that waited for its connection finds the inbox full of places that have lapsed: "
@@ -284,7 +284,7 @@ def denials(deployed: DeployedStack, since: float) -> list[str]:
 def test_a_grant_too_many_is_found(grants: set[Grant], calls: set[tuple[str, Call]]) -> None:
     table = f"arn:aws:dynamodb:{REGION}:000000000000:table/x"
     too_many = {
-        Grant("ActivitiesProcessDueRole", "dynamodb:DeleteTable", table),
+        Grant("ActivitiesSweepDueActivitiesRole", "dynamodb:DeleteTable", table),
         Grant("ActivitiesApplyVerdictsRole", "s3:GetObject", "arn:aws:s3:::x/*"),
     }
     assert set(unused(grants | too_many, calls)) >= too_many
@@ -302,14 +302,14 @@ def test_a_recording_that_was_cut_off_is_refused(deployed: DeployedStack, beginn
 def test_a_denied_call_is_found(deployed: DeployedStack) -> None:
     """On purpose: a role loses a right for a moment. Its function fails, and the log says why."""
     begun = max(deployed.begun, time.time())
-    iam, role = deployed.client("iam"), deployed.names["ActivitiesProcessDueRole"]
+    iam, role = deployed.client("iam"), deployed.names["ActivitiesSweepDueActivitiesRole"]
     deny = {"Effect": "Deny", "Action": "dynamodb:Query", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     with deployed.clock_stopped():
         iam.put_role_policy(RoleName=role, PolicyName="on-purpose", PolicyDocument=document)
         try:
             answer = deployed.lambdas.invoke(
-                FunctionName=deployed.names["ActivitiesProcessDue"],
+                FunctionName=deployed.names["ActivitiesSweepDueActivities"],
                 Payload=json.dumps(TICK).encode(),
             )
         finally:

@@ -658,7 +658,7 @@ class Simulation:
             return False
         self._ticked_at = now
         self.invoke(
-            "performances_resume_overdue",
+            "performances_resume_overdue_sends",
             lambda container: worker.resume_overdue(
                 container.overdue_performances, container.connections, CONTEXT
             ),

@@ -136,7 +136,7 @@ RESOURCES = {
     "ApiWebAcl",
     "APIHandlerInvokePermission",
     "AuthorizerInvokePermission",
-    "AgentsServeInvokePermission",
+    "AgentsServeMcpInvokePermission",
     "UserPool",
     "UserPoolClient",
     "SignInPages",
@@ -239,7 +239,7 @@ def test_functions_run_on_what_their_wheels_are_made_for_whatever_builds_them(
 
 
 def test_the_gateway_waits_longer_than_the_api_may_take(resources: dict[str, Any]) -> None:
-    for name in ("APIHandler", "Authorizer", "AgentsServe"):
+    for name in ("APIHandler", "Authorizer", "AgentsServeMcp"):
         assert properties(resources, name)["Timeout"] < GATEWAY_SECONDS
 
 
@@ -392,7 +392,7 @@ def test_every_function_has_somebody_told_of_its_failures_without_an_alarm_of_it
 ) -> None:
     """By the queue that its work ends in, or by the gateway's errors."""
     for name, each in FUNCTIONS.items():
-        if each.name in {"api_handler", "authorizer", "agents_serve"}:
+        if each.name in {"api_handler", "authorizer", "agents_serve_mcp"}:
             continue
         ends = each.failed or FED.get(str(each.queue)) or each.queue
         alarm = resources[DEAD_LETTERS[str(ends)]]
@@ -429,8 +429,8 @@ def test_nothing_but_a_request_writes_to_the_ledger(resources: dict[str, Any]) -
     assert writing == {
         "APIHandlerRole",
         "PerformancesStageRole",
-        "PerformancesResumeOverdueRole",
-        "PrivacyProcessDueRole",
+        "PerformancesResumeOverdueSendsRole",
+        "PrivacyEraseAndQueueExportsRole",
     }
 
 
@@ -441,7 +441,7 @@ def test_functions_that_agents_reach_can_send_award_remove_and_decrypt_nothing(
     granted = [
         (action, json.dumps(resource))
         for role, statement in statements(resources)
-        if role == "AgentsServeRole"
+        if role == "AgentsServeMcpRole"
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])
     ]
@@ -516,8 +516,8 @@ def test_boards_are_made_each_minute_by_runs_shorter_than_their_lease(
 @pytest.mark.parametrize(
     "function",
     [
-        "ActivitiesProcessDue",
-        "PerformancesResumeOverdue",
+        "ActivitiesSweepDueActivities",
+        "PerformancesResumeOverdueSends",
         "ProgramsMailInvitations",
         "VideosSweepStuckUploads",
     ],
@@ -1209,7 +1209,7 @@ def test_the_api_knows_the_distribution_by_the_key_that_it_sends(resources: dict
         each["OriginCustomHeaders"] for each in config["Origins"] if each["Id"] == "api"
     )
     assert header["HeaderName"].lower() == ORIGIN_KEY
-    requested = {"APIHandler", "AgentsServe"}
+    requested = {"APIHandler", "AgentsServeMcp"}
     for name in requested:
         known = properties(resources, name)["Environment"]["Variables"]["ORIGIN_KEY"]
         assert header["HeaderValue"] == known

@@ -444,10 +444,13 @@ def test_acts_of_the_system_and_on_accounts_are_told(greenroom: Greenroom) -> No
     greenroom.connect_account(ben, "ben")
     lasting = greenroom.activity(ends_at=greenroom.clock.now() + timedelta(seconds=30))
     greenroom.clock.advance(timedelta(minutes=1))
-    with acting(actors.system("activities_process_due")):
+    with acting(actors.system("activities_sweep_due_activities")):
         assert container.due_activities.end_expired() == 1
     expired, *_ = listed(greenroom, thing=lasting.activity_id)
-    assert (expired.kind, expired.actor) == ("activity.expired", "system:activities_process_due")
+    assert (expired.kind, expired.actor) == (
+        "activity.expired",
+        "system:activities_sweep_due_activities",
+    )
     assert expired.after["state"] == "ended"
     container.points.adjust(greenroom.manager, ben.member_id, 5, "For unusual help")
     adjusted, *_ = listed(greenroom, kind=Kind.POINTS_ADJUSTED)

@@ -142,7 +142,7 @@ def test_a_value_of_an_unknown_type_is_refused() -> None:
     [
         ("member:mem_1", "mem_1"),
         ("command:program", "command"),
-        ("system:activities_process_due", "system"),
+        ("system:activities_sweep_due_activities", "system"),
     ],
 )
 def test_an_actor_is_looked_up_by_member_or_as_command_or_system(actor: str, key: str) -> None:
