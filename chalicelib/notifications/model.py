@@ -616,7 +616,7 @@ def with_claim(box: NoticeBox, claim: Claim, until: datetime) -> NoticeBox:
     return replace(box, claim=claim, mail_at=until)
 
 
-def with_claim_removed(box: NoticeBox, claim_id: str) -> NoticeBox:
+def with_claim_mailed(box: NoticeBox, claim_id: str) -> NoticeBox:
     """Note that a claimed mail went out: mark its notices as mailed. Other claims stay."""
     claim = box.claim
     if claim is None or claim.claim_id != claim_id:

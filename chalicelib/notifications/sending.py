@@ -30,7 +30,7 @@ from chalicelib.notifications.model import (
     ShownNotice,
     plan_mail,
     with_claim,
-    with_claim_removed,
+    with_claim_mailed,
     with_progress,
 )
 from chalicelib.notifications.ses import MessageTags, SendResult
@@ -241,7 +241,7 @@ class NoticeMailer:
             if box.claim is None or box.claim.claim_id != claim.claim_id:
                 return box
             if outcome is SendResult.SENT or box.tries + 1 >= MAX_TRIES:
-                done = with_claim_removed(box, claim.claim_id)
+                done = with_claim_mailed(box, claim.claim_id)
                 # Something came meanwhile: when the next mail is due is looked up again.
                 same = box.version == begun.version
                 return replace(done, mail_at=next_at if same else self._clock.now())
@@ -256,7 +256,7 @@ class NoticeMailer:
 
 def with_claim_confirmed(box: NoticeBox, claim_id: str, now: datetime) -> NoticeBox:
     """Confirm a claim, and have its member looked at once more for what became due meanwhile."""
-    done = with_claim_removed(box, claim_id)
+    done = with_claim_mailed(box, claim_id)
     return done if done is box else replace(done, mail_at=now)
 
 

@@ -24,7 +24,7 @@ _PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: 
 """Bits of a sample by colour type: the combinations there are (PNG, section 11.2.1)."""
 _PALETTE = 3
 _PNG_NEEDED = frozenset({b"IHDR", b"IDAT", b"IEND"})
-_PNG_SHOWN = {
+_PNG_CHUNK_LENGTHS = {
     b"IHDR": range(_PNG_HEADER, _PNG_HEADER + 1),
     b"PLTE": range(3, 769, 3),
     b"IDAT": range(MAX_BYTES),
@@ -176,7 +176,7 @@ def _is_kept_chunk(kind: bytes, held: bytes, *, again: bool) -> bool:
     """Return whether a chunk belongs to what is shown. Raises `PictureRefused`."""
     if kind == b"acTL":
         raise PictureRefused("animated_picture", "The picture is animated. Use a still one.")
-    shown = len(held) in _PNG_SHOWN.get(kind, ()) and not again
+    shown = len(held) in _PNG_CHUNK_LENGTHS.get(kind, ()) and not again
     if not shown and kind[0] in _CRITICAL_CHUNK_LETTERS:
         raise _damaged_picture()
     return shown
