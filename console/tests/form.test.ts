@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type ActivityView, bodyOf, changedFields, check, EMPTY, fieldsOf, inZone, isHeldBack } from "../src/activities/form";
 import { merge } from "../src/activities/merge";
+import { zone } from "../src/foundation/time";
 
 const ACTIVITY = {
   activity_id: "act_1",
@@ -22,13 +23,14 @@ const ACTIVITY = {
 
 describe("what is sent of a form", () => {
   test("is what its fields say", () => {
+    zone.value = "Europe/Berlin";
     expect(bodyOf({ ...EMPTY, points: "12", captions: ["One", " "], hashtags: "a b", starts: "2026-12-01T09:00" })).toEqual({
       instructions: "Share this video on TikTok",
       captions: ["One"],
       hashtags: ["#a", "#b"],
       disclosure: null,
       channel_ids: [],
-      starts_at: "2026-12-01T09:00",
+      starts_at: "2026-12-01T08:00:00.000Z", // an instant: by now the profile may be in another zone
       ends_at: null,
       points: 12,
       posted_bonus: 0,

@@ -214,6 +214,31 @@ def test_a_failed_return_from_an_issuer_is_shown_and_leads_to_the_sign_in(
     assert page.evaluate("sessionStorage.length") == 0
 
 
+def test_a_sign_in_that_goes_on_in_a_new_tab_is_told_there_and_a_press_leads_in(
+    browsing: Browsing, stack: RunningStack, member: Person
+) -> None:
+    """The state and the proof of a trip are its tab's own; the first tab goes on undisturbed."""
+    context = browsing.context(service_workers="block")
+    url = browsing.console_url.rstrip("/")
+    issuer = Issuer(context, url, sign_in(stack.api_url, member.email, member.password))
+    page = context.new_page()
+    page.goto(f"{url}/history")
+    way = page.get_by_role("button", name="Sign in with your company")
+    with page.expect_request(lambda each: "/authorization?" in each.url) as asked:
+        way.click()
+    expect(page.get_by_role("heading", name="Your history")).to_be_visible()
+    # The issuer's page, opened in a new tab by hand, leads back to where nothing of it is known.
+    second = context.new_page()
+    second.goto(asked.value.url)
+    expect(second.get_by_role("alert")).to_contain_text("Sign in again")
+    assert issuer.asked.count("token") == 1
+    second.get_by_role("button", name="Try again").click()
+    second.get_by_role("button", name="Sign in with your company").click()
+    expect(second.get_by_role("heading", name="Your feed")).to_be_visible()
+    expect(second).to_have_url(f"{url}/")
+    expect(page.get_by_role("heading", name="Your history")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     "path", ["//evil.example/", "/\\evil.example/", "https://evil.example/", "javascript:alert(1)"]
 )

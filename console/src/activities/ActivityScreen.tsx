@@ -105,7 +105,7 @@ function Activity({ current }: { current: ActivityView }) {
       const names = changedFields(from.fields, wanted);
       const saved = await change(current.activity_id, {
         ...bodyOf(wanted, names),
-        ...(publishing ? { starts_at: wanted.starts || null } : {}),
+        ...(publishing ? bodyOf(wanted, ["starts"]) : {}),
         ...(uploadId ? { upload_id: uploadId } : {}),
         version: from.version,
       } as Parameters<typeof change>[1]);

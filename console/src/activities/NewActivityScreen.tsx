@@ -137,7 +137,7 @@ export default function NewActivityScreen() {
     const held = how === "hold" && !fields.starts;
     const body = { ...bodyOf(fields), upload_id: uploadId } as Parameters<typeof publish>[0];
     try {
-      const made = await publish(held ? { ...body, starts_at: heldBackStart(now(), zone.value), ends_at: null } : body);
+      const made = await publish(held ? { ...body, starts_at: heldBackStart(now()), ends_at: null } : body);
       // With what was set aside: an activity that is held back begins and ends when it is published.
       if (held) setAside(made, { ...fields, setting: made.content_disclosure });
       // One that stays, because this failed, is thrown away by hand.

@@ -2,6 +2,7 @@
 import type { Schemas } from "../foundation/api/client";
 import type { FieldProblem } from "../foundation/api/problems";
 import { fieldProblemWords } from "../foundation/problem_words";
+import { zone } from "../foundation/time";
 import { readWallClock, wallClock } from "../foundation/wall_clock";
 import { MAX_POST_UNITS, postUnits, readHashtags } from "./post_text";
 import { t } from "./words.manager";
@@ -66,8 +67,8 @@ const DAY_MS = 86_400_000;
  * A start so far ahead that nobody means it: how an activity is tried before anybody sees it. The
  * API has no drafts, but lets a scheduled activity be tried.
  */
-export function heldBackStart(at: number, timeZone: string): string {
-  return wallClock(at + HELD_BACK_DAYS * DAY_MS, timeZone);
+export function heldBackStart(at: number): string {
+  return new Date(at + HELD_BACK_DAYS * DAY_MS).toISOString();
 }
 
 export function isHeldBack(activity: Pick<ActivityView, "starts_at" | "created_at" | "status">): boolean {
@@ -128,14 +129,17 @@ export function disclosureLine({ kind, text }: Disclosure): string | null {
   return kind === "none" ? "" : text.trim();
 }
 
+/** The instant that is meant, whatever zone the profile has by then; what means none, to be refused. */
+const sentTime = (text: string): string | null => instantOf(text, zone.value) ?? (text || null);
+
 const SENT: { [Name in FieldName]: (fields: Fields) => Partial<Body> } = {
   instructions: ({ instructions }) => ({ instructions: instructions.trim() }),
   captions: ({ captions }) => ({ captions: captions.map((each) => each.trim()).filter(Boolean) }),
   hashtags: ({ hashtags }) => ({ hashtags: readHashtags(hashtags).hashtags }),
   disclosure: ({ disclosure }) => ({ disclosure: disclosureLine(disclosure) }),
   channels: ({ channels }) => ({ channel_ids: channels }),
-  starts: ({ starts }) => ({ starts_at: starts || null }),
-  ends: ({ ends }) => ({ ends_at: ends || null }),
+  starts: ({ starts }) => ({ starts_at: sentTime(starts) }),
+  ends: ({ ends }) => ({ ends_at: sentTime(ends) }),
   points: ({ points }) => ({ points: Number(points || 0) }),
   bonus: ({ bonus }) => ({ posted_bonus: Number(bonus || 0) }),
   campaign: ({ campaign }) => ({ campaign_id: campaign || null }),

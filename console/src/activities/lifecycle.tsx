@@ -55,7 +55,7 @@ export function useLifecycle(onArchived?: () => void): Lifecycle {
     try {
       const fields = fieldsOf(activity, zone.value);
       const made = await duplicate(activity.activity_id, {
-        starts_at: heldBackStart(now(), zone.value),
+        starts_at: heldBackStart(now()),
         ends_at: null,
       } as Parameters<typeof duplicate>[1]);
       const ends = activity.ends_at && !isPast(activity.ends_at) ? fields.ends : "";

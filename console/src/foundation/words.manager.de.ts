@@ -2,6 +2,7 @@ import type { Translation } from "./words";
 import type en from "./words.manager.en";
 
 export default {
+  no_file: "Das ist keine Datei. Es wurde nichts übernommen.",
   show_more: "Mehr zeigen",
 
   problem_name_taken: "Diesen Namen gibt es schon.",

@@ -1,4 +1,5 @@
 export default {
+  no_file: "That is no file, so nothing was taken.",
   show_more: "Show more",
 
   problem_name_taken: "This name is already taken.",

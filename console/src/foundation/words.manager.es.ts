@@ -2,6 +2,7 @@ import type { Translation } from "./words";
 import type en from "./words.manager.en";
 
 export default {
+  no_file: "Eso no es un archivo, así que no se ha tomado nada.",
   show_more: "Ver más",
 
   problem_name_taken: "Ya hay uno con este nombre.",

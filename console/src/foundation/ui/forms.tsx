@@ -1,10 +1,12 @@
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t } from "../t";
+import { t as managers } from "../words.manager";
 import { Button } from "./buttons";
 import { Dialog } from "./Dialog";
 import css from "./forms.module.css";
 import type { IconName } from "./Icon";
+import { toast } from "./toasts";
 
 type FormDialogProps = {
   title: string;
@@ -52,7 +54,12 @@ export function FormDialog({ title, onClose, onSubmit, submit, icon, dangerous, 
   );
 }
 
-/** Has files that are dropped anywhere on the page taken; answers whether one is held above it. */
+const isForText = ({ target }: Event): boolean => target instanceof Element && target.closest("input, textarea") !== null;
+
+/**
+ * Has files that are dropped anywhere on the page taken; answers whether one is held above it. Text is
+ * taken by fields alone: elsewhere a link would be opened in place of what is being typed.
+ */
 export function useFileDrop(onFiles: (files: File[], event: DragEvent) => void): boolean {
   const [above, setAbove] = useState(false);
   const take = useRef(onFiles);
@@ -60,9 +67,16 @@ export function useFileDrop(onFiles: (files: File[], event: DragEvent) => void):
   // A layout effect: until it has run the browser would open a dropped file instead.
   useLayoutEffect(() => {
     let depth = 0;
+    const refuse = (event: DragEvent): void => {
+      if (event.type === "dragover" || event.type === "drop") event.preventDefault();
+      if (event.type === "drop") toast(managers("no_file"));
+      // As a copy: moved text would be gone from where it was.
+      else if (event.dataTransfer) event.dataTransfer.dropEffect = "copy";
+    };
     const listen = (type: "dragenter" | "dragleave" | "dragover" | "drop", hear: (event: DragEvent) => void) => {
       const heard = (event: DragEvent): void => {
         if (event.dataTransfer?.types.includes("Files")) hear(event);
+        else if (!isForText(event)) refuse(event);
         setAbove(depth > 0);
       };
       addEventListener(type, heard);
