@@ -96,7 +96,8 @@ def test_a_manager_sets_the_program_up(
     }
     changed = boss.patch("/program", changes)
     assert changed.status == 200
-    assert changed.body == before | changes | {"name": f"{company.domain} renamed"}
+    now = {"name": f"{company.domain} renamed", "version": before["version"] + 1}
+    assert changed.body == before | changes | now
     assert boss.get("/program").body == changed.body
     # Ben has chosen no zone of his own.
     assert ben.get("/me").body["time_zone"] == "Asia/Tokyo"
@@ -295,6 +296,7 @@ def test_channels_are_joined_left_filled_and_archived(
     renamed = boss.patch(f"/channels/{sales}", {"name": "Market", "archived": True})
     assert renamed.body == {
         "channel_id": sales,
+        "version": 2,
         "name": "Market",
         "kind": "public",
         "archived": True,
