@@ -59,8 +59,11 @@ CODE = (
     ),
 )
 END_TO_END = pytest("End-to-end", "tests/e2e", options=())
-# Three processes: while one waits for the stack, another uses its processor.
-CONSOLE = pytest("Console", "tests/console", options=("--numprocesses", "3", "--dist", "loadfile"))
+# Three processes: while one waits for the stack, another uses its processor. Files begin in the
+# order of the tests' conftest.py: by itself, loadfile begins those of the fewest tests last, and
+# among them are the walks over all screens, which take longest.
+IN_ORDER = ("--dist", "loadfile", "--no-loadscope-reorder")
+CONSOLE = pytest("Console", "tests/console", options=("--numprocesses", "3", *IN_ORDER))
 # One process: a second one collects all tests again and passes on each result, which takes 102
 # instead of 82 s of processor on a busy machine.
 CHECK = (*CODE, pytest("Unit", "tests/unit", options=()))

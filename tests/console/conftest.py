@@ -7,10 +7,9 @@ BROWSER_TESTS_REQUIRED they fail instead.
 """
 
 import fcntl
-import json
 import os
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from local import browser, console
 from local import stack as stacks
 from local.home import PROJECT, Home
 from local.stack import Person, RunningStack
+from tests.console.axe import Axe
 from tests.console.members import People, open_people
 from tests.e2e.deployed_stack import DeployedStack
 from tests.e2e.people import Witness
@@ -32,6 +32,17 @@ FAILURES = PROJECT / ".local" / "console-failures"
 AXE = PROJECT / console.SOURCES / "node_modules" / "axe-core" / "axe.min.js"
 REFUSED_BY_POLICY = re.compile("Content Security Policy|Trusted Types|TrustedScript")
 PATIENCE_MS = 15_000
+LONGEST_FIRST = (
+    *("test_repair", "test_manager_looks", "test_member_looks", "test_attacks"),
+    *("test_member", "test_manager_publishing", "test_rewards", "test_privacy"),
+)
+"""Files that take longest, by measurement: begun last, one would run on beside idle processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order files as `LONGEST_FIRST` does; a file's own tests stay as they are."""
+    turns = {name: turn for turn, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: turns.get(item.path.stem, len(turns)))
 
 
 @pytest.fixture(scope="session")
@@ -182,23 +193,9 @@ def browsing(
 
 
 @pytest.fixture(scope="session")
-def violations() -> Callable[["Page"], list[str]]:
+def violations() -> Axe:
     """Look at a page with axe: what WCAG 2.2 AA finds wrong on it, in words."""
-    source = AXE.read_text(encoding="utf-8")
-    tags = json.dumps(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
-
-    def look(page: "Page") -> list[str]:
-        if not page.evaluate("'axe' in window"):
-            # Evaluated by the browser's debugger: a script element would be refused by policy.
-            page.evaluate(source)
-        found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")
-        return [
-            f"{each['id']} ({each['impact']}): {node['html'][:200]}"
-            for each in found["violations"]
-            for node in each["nodes"]
-        ]
-
-    return look
+    return Axe(AXE.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,14 @@
 """Every manager's screen: for screen readers, narrow, from right to left, by keyboard."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.console.axe import Axe
 from tests.console.members import PHONE, Device, People
 from tests.console.walks import DEVICES, Walk, wrong
 
@@ -149,7 +150,7 @@ def walked(
     request: pytest.FixtureRequest,
     people: People,
     paths: list[str],
-    violations: Callable[[Page], list[str]],
+    violations: Axe,
 ) -> Iterator[Walk]:
     """All of them on a device: on the phone in words a third longer, on the desktop in Spanish."""
     device: Device = request.param

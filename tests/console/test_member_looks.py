@@ -1,13 +1,14 @@
 """Every member's screen: for screen readers, narrow, from right to left, by keyboard."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.console.axe import OF_COLOURS, Axe
 from tests.console.members import PHONE, Device, People, Somebody, overflowing
 from tests.console.walks import DEVICES, Walk, wrong
 from tests.e2e.tiktok_members import Sender
@@ -60,9 +61,7 @@ def with_rewards(people: People, somebody: Somebody) -> None:
 
 
 @pytest.fixture(scope="module", params=DEVICES, ids=["phone", "desktop"])
-def walked(
-    request: pytest.FixtureRequest, people: People, violations: Callable[[Page], list[str]]
-) -> Iterator[Walk]:
+def walked(request: pytest.FixtureRequest, people: People, violations: Axe) -> Iterator[Walk]:
     """All of them on a device: on the phone in words a third longer, on the desktop in German."""
     ana = people.member("Alexandra-Konstantina Papadimitrakopoulou")
     next_month = datetime.now(UTC) + timedelta(days=30)
@@ -104,6 +103,13 @@ def test_targets_of_members_are_large_enough_to_be_hit(walked: Walk) -> None:
 def test_focus_is_seen_wherever_the_tab_key_leads_a_member(walked: Walk) -> None:
     assert wrong(walked.unseen_focus) == {}
     assert [place for place, reached in walked.reached.items() if reached == 0] == []
+
+
+def test_the_rules_that_dark_screens_are_held_against_are_all_of_colours(
+    people: People, violations: Axe
+) -> None:
+    with people.visit() as visit:
+        assert violations.of_colours(visit.tab()) == set(OF_COLOURS)
 
 
 def test_a_long_name_of_a_program_takes_two_lines_on_a_phone_and_is_told_whole(

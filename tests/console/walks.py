@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Self
 
 from playwright.sync_api import Page
 
 from local import browser
+from tests.console.axe import OF_COLOURS, Axe
 from tests.console.legible import illegible
 from tests.console.members import (
     DESKTOP,
     PHONE,
     Device,
-    Scheme,
     Somebody,
     Visit,
     overflowing,
@@ -47,6 +48,19 @@ FOCUS = """() => {
     ? "" : at.outerHTML.slice(0, 120);
 }"""
 
+# Notes what each Tab key led to as it comes up, so that several are pressed in a row.
+NOTE_TABS = f"""() => {{
+  const led = {FOCUS};
+  window.ledByTab = [];
+  addEventListener("keyup", ({{ key }}) => key === "Tab" && window.ledByTab.push(led()), true);
+}}"""
+TABS_AT_ONCE = 8
+
+# All that axe's rules may look at but colours: elements with their attributes, texts and places.
+ALL_BUT_COLOURS = """() => document.body.outerHTML + [...document.querySelectorAll("body *")]
+  .map((each) => each.getBoundingClientRect())
+  .map(({ x, y, width, height }) => [x, y, width, height].map(Math.round))"""
+
 
 type Found = dict[str, list[str]]
 
@@ -57,7 +71,7 @@ class Walk:
 
     visit: Visit
     device: Device
-    axe: Callable[[Page], list[str]]
+    axe: Axe
     violations: Found = field(default_factory=dict)
     sideways: Found = field(default_factory=dict)
     illegible: Found = field(default_factory=dict)
@@ -88,11 +102,7 @@ class Walk:
     def _look(self, page: Page, place: str) -> None:
         quiet(self.visit, page)
         self.small[place] = page.evaluate(SMALL_TARGETS)
-        schemes: tuple[Scheme, ...] = ("light", "dark")
-        for scheme in schemes:
-            page.emulate_media(color_scheme=scheme)
-            browser.settle(page)  # axe reads colours as they are
-            self.violations[f"{place} {scheme}"] = self.axe(page)
+        self._look_with_axe(page, place)
         width, height = self.device.width, self.device.height
         for narrower in WIDTHS[width]:
             page.set_viewport_size({"width": narrower, "height": height})
@@ -106,17 +116,33 @@ class Walk:
         page.set_viewport_size({"width": width, "height": height})
         self._tab_through(page, place)
 
+    def _look_with_axe(self, page: Page, place: str) -> None:
+        """Hold a screen against all rules in light, and in dark against those that may then differ.
+
+        A theme changes nothing but colours. Where more differs, such as a time that is counted, the
+        dark screen is held against all rules too.
+        """
+        page.emulate_media(color_scheme="light")
+        browser.settle(page)  # axe reads colours as they are
+        before = page.evaluate(ALL_BUT_COLOURS)
+        self.violations[f"{place} light"] = self.axe(page)
+        page.emulate_media(color_scheme="dark")
+        browser.settle(page)
+        same = page.evaluate(ALL_BUT_COLOURS) == before
+        self.violations[f"{place} dark"] = self.axe(page, OF_COLOURS if same else ())
+
     def _tab_through(self, page: Page, place: str) -> None:
-        unseen, reached = [], 0
-        for _ in range(MOST_TABS):
+        page.evaluate(NOTE_TABS)
+        led: list[str | None] = []
+        for pressed in range(1, MOST_TABS + 1):
             page.keyboard.press("Tab")
-            at = page.evaluate(FOCUS)
-            if at is None:  # past the last one, or round to the first
-                break
-            reached += 1
-            unseen += [at] if at else []
-        self.unseen_focus[place] = unseen
-        self.reached[place] = reached
+            if pressed % TABS_AT_ONCE == 0:
+                led = page.evaluate("window.ledByTab")
+                if None in led:  # past the last one, or round to the first
+                    break
+        reached = list(takewhile(lambda at: at is not None, led))
+        self.unseen_focus[place] = [at for at in reached if at]
+        self.reached[place] = len(reached)
 
 
 def wrong(found: Found) -> Found:
