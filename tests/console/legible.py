@@ -77,8 +77,9 @@ ILLEGIBLE = """() => {
     if (!text.textContent.trim() || !shown(element) || element.closest("svg")) continue;
     const range = document.createRange();
     const box = surface(element)?.getBoundingClientRect();
-    for (const word of text.textContent.matchAll(/[\\p{L}\u00ad]+/gu)) {
-      if (word[0].length > LONGEST || word[0].includes("\u00ad")) continue;
+    for (const word of text.textContent.matchAll(/[\\p{L}\\p{N}\u00ad]+/gu)) {
+      // A name with digits in it is no word, and may break anywhere.
+      if (word[0].length > LONGEST || /[\\p{N}\u00ad]/u.test(word[0])) continue;
       if (/@|\\w\\.\\w/.test(text.textContent)) break;  // an address has no place to break at
       range.setStart(text, word.index);
       range.setEnd(text, word.index + word[0].length);
