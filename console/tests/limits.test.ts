@@ -20,7 +20,7 @@ function sources(folder: string): string[] {
 
 /** What the API calls the limits that it has: a program's quotas, and those that nobody sets. */
 function limitsOfTheApi(): string[] {
-  const [, quotas = ""] = /^_WORDS = \{\n([\s\S]*?)^\}/m.exec(readFileSync(join(API, "foundation/quotas.py"), "utf-8")) ?? [];
+  const [, quotas = ""] = /^_MESSAGES = \{\n([\s\S]*?)^\}/m.exec(readFileSync(join(API, "foundation/quotas.py"), "utf-8")) ?? [];
   const ofQuotas = [...quotas.matchAll(/^ {4}"(\w+)":/gm)];
   const fixed = sources(API).flatMap((text) => [...text.matchAll(/"quota": "(\w+)"/g)]);
   return [...ofQuotas, ...fixed].map(([, name = ""]) => name).sort();

@@ -273,7 +273,7 @@ function Time({ label, hint, value, error, onChange }: TimeProps) {
   );
 }
 
-/** What an empty caption would be posted with is not counted before it is too much. */
+/** Counts an empty caption's default text only once it is too long. */
 function unitsShown(caption: string, hashtags: string[], line: string | null): number {
   const units = postUnits(caption, hashtags, line);
   return caption.trim() || units > MAX_POST_UNITS ? units : 0;

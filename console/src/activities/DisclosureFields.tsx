@@ -1,4 +1,4 @@
-/** What members switch on in TikTok, and whether too many would get the same video or caption. */
+/** The disclosure members switch on in TikTok, and a warning if too many get the same video or caption. */
 import type { Schemas } from "../foundation/api/client";
 import { Select, Switch } from "../foundation/ui/fields";
 import forms from "../foundation/ui/forms.module.css";

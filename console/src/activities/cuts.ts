@@ -17,7 +17,7 @@ export const newCut = (): Upload => new Upload(false);
 
 export const sentId = ({ state: { value } }: Upload): string[] => (value.stage === "sent" ? [value.uploadId] : []);
 
-/** What is typed, with the uploads that have arrived: those that it names already are in their place. */
+/** The typed fields with the arrived uploads; uploads that the fields name already keep their place. */
 export function withCuts(fields: Fields, uploads: CutUploads): Fields {
   const sent = uploads.value.flatMap(sentId);
   return sent.length > 0 ? { ...fields, cuts: [...fields.cuts.filter((id) => !sent.includes(id)), ...sent] } : fields;

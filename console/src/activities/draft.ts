@@ -1,10 +1,10 @@
-/** What is typed is kept by this browser until it is published or thrown away. */
+/** Keeps typed input in this browser until it is published or discarded. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { kept } from "../foundation/store";
 import { zone } from "../foundation/time";
 import { type ActivityView, EMPTY, type Fields, fieldsOf, inZone } from "./form";
 
-/** What a form began with: what is typed is held against this. */
+/** The form's initial values, with which typed input is compared. */
 export type Base = { version: number; fields: Fields };
 
 export type Draft = {

@@ -1,4 +1,4 @@
-/** What a manager fills in for an activity, and what of it the API is sent. */
+/** An activity's form, and the request made from it. */
 import type { Schemas } from "../foundation/api/client";
 import type { FieldProblem } from "../foundation/api/problems";
 import { fieldProblemWords } from "../foundation/problem_words";
@@ -220,7 +220,7 @@ const OF_API: Record<string, FieldName> = {
   further_upload_ids: "cuts",
 };
 
-/** What the API found wrong, by field: in the manager's language where the code is known. */
+/** The API's errors by field, in the manager's language where the code is known. */
 export function errorsOf(problem: { fields: FieldProblem[] }): FieldErrors {
   const errors: FieldErrors = {};
   for (const found of problem.fields) {

@@ -28,7 +28,7 @@ function restore(activity: ActivityView): void {
 }
 
 export type Lifecycle = {
-  /** What may be done with it now. */
+  /** The actions possible now. */
   items: (activity: ActivityView) => MenuItem[];
   dialog: preact.JSX.Element | null;
 };

@@ -33,13 +33,13 @@ export function useActivities({ campaign, archived }: Filter) {
         }),
       ),
     getNextPageParam: (last) => last.next_cursor ?? undefined,
-    // What is being validated becomes something else by itself.
+    // An activity in validation changes its state by itself.
     refetchInterval: ({ state }) =>
       state.data?.pages.some((page) => page.items.some(({ status }) => status === "processing")) ? PROCESSING_MS : false,
   });
 }
 
-/** What was counted of the activities on a list, by id: a call for each page of them. */
+/** The counts of the activities on a list, by id: a call per page. */
 export function useTotals(ids: string[]) {
   return useQuery({
     queryKey: ["reports", "totals", ids.join()],

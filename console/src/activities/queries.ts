@@ -71,7 +71,7 @@ export function useCampaigns(enabled: boolean) {
   });
 }
 
-/** Takes an item out of every feed that is at hand; answers how to put it back. */
+/** Removes an item from every cached feed; returns a function that puts it back. */
 export function takeOutOfFeed(activityId: string): () => void {
   const before = queryClient.getQueriesData<FeedPages>({ queryKey: FEED });
   queryClient.setQueriesData<FeedPages>({ queryKey: FEED }, (feed) =>

@@ -1,4 +1,4 @@
-/** Tells which cards were before the reader's eyes: in batches, and never so that anything waits. */
+/** Reports which cards were visible to the member: in batches, without delaying anything. */
 import { api } from "../foundation/api/client";
 
 const BATCH_MS = 10_000;
@@ -15,7 +15,7 @@ function flush(): void {
   if (!waiting.size) return;
   const ids = [...waiting].slice(0, MOST);
   waiting = new Set([...waiting].slice(MOST));
-  // What could not be told is told when it is seen again, after a reload.
+  // Cards that could not be reported are reported when they are seen again, after a reload.
   api.POST("/feed/seen", { body: { activity_ids: ids } }).catch(() => undefined);
   if (waiting.size) flush();
 }

@@ -3,9 +3,9 @@ import { useEffect, useState } from "preact/hooks";
 import { ErrorState } from "./ui/parts";
 
 /**
- * A component that is loaded when it is first shown, and is nothing until then. For parts of a
- * screen; screens themselves are loaded by the router, which keeps the last one meanwhile. What
- * cannot be loaded says so in its place, and offers to try again.
+ * A component that is loaded when it is first shown, and renders nothing until then. For parts of a
+ * screen; screens themselves are loaded by the router, which shows the last one meanwhile. If loading
+ * fails, an error with a button to try again is shown in its place.
  */
 export function later<Props extends object>(load: () => Promise<{ default: ComponentType<Props> }>): ComponentType<Props> {
   let loaded: ComponentType<Props> | undefined;
@@ -33,13 +33,13 @@ export function later<Props extends object>(load: () => Promise<{ default: Compo
 /** A file that failed once stays failed for some browsers until the page is loaded anew. */
 const tryAgain = (attempt: () => void) => (): void => (navigator.onLine ? location.reload() : attempt());
 
-/** What loads a screen: if that fails, what is loaded says so. The router would wait for ever. */
+/** Loads a screen, or an error screen if that fails. The router would wait forever. */
 export function orFailure(load: () => Promise<{ default: ComponentType }>): () => Promise<{ default: ComponentType }> {
   const Again = later(load);
   return () => load().catch(() => ({ default: Again }));
 }
 
-/** Runs `work` when the browser has nothing to do; answers how to call it off. */
+/** Runs `work` when the browser is idle; returns a function that cancels it. */
 export function whenIdle(work: () => void): () => void {
   // Safari has no idle callbacks.
   if (!("requestIdleCallback" in globalThis)) {

@@ -1,4 +1,4 @@
-/** Asks before unsaved input is left: by a link, by Back, by a command, by closing the page. */
+/** Asks before unsaved input is lost by a link, Back, a command or closing the page. */
 import { useLocation } from "preact-iso";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect } from "preact/hooks";
@@ -16,14 +16,14 @@ function linkOf(event: MouseEvent): HTMLAnchorElement | undefined {
 }
 
 type Props = {
-  /** Whether there is something that would be left. */
+  /** Whether there is unsaved input. */
   dirty: boolean;
-  /** Whether nothing of it would be lost: then closing the page is no matter. */
+  /** Whether the input is kept anyway, so that the page may be closed. */
   kept: boolean;
-  /** In place of what is said of changes that are not saved. */
+  /** Replaces the default question about unsaved changes. */
   title?: string;
   children?: ComponentChildren;
-  /** Forgets what is kept. Without it nothing is, so leaving discards it. */
+  /** Discards the kept input. Without it nothing is kept, so leaving discards it. */
   discard?: () => void;
 };
 

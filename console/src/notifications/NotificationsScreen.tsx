@@ -20,7 +20,7 @@ const LOOKS: Record<Notice["what"], [IconName, string]> = {
   worklist: ["check", "/manage"],
 };
 
-/** What the member was told, the latest first. */
+/** The member's notices, latest first. */
 export default function NotificationsScreen() {
   const notices = useNotices();
   const rewards = useMe().data?.program.rewards ?? true;

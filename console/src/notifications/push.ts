@@ -139,7 +139,7 @@ export async function settle(view: PushView): Promise<string | undefined> {
   return id;
 }
 
-/** At a start: looks whether the browser still has the address that the server knows. */
+/** At startup: registers the browser's subscription again if it differs from the server's. */
 export async function heal(): Promise<void> {
   const before = kept.read<string>("push");
   const found = ability() === "able" ? await subscription() : null;

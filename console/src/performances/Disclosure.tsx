@@ -7,7 +7,7 @@ import { t } from "./words";
 
 export type Steps = Schemas["DisclosureView"];
 
-/** What to switch on in TikTok, a line each. */
+/** The settings to switch on in TikTok, a line each. */
 export function Toggles({ steps }: { steps: Steps }) {
   return (
     <ul class={css.toggles}>

@@ -1,4 +1,4 @@
-/** What is left to do in the TikTok app, as a checklist, and a way out should the inbox not deliver. */
+/** A checklist of the steps left in the TikTok app, with an alternative if the draft does not arrive. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { queryClient } from "../foundation/api/queries";

@@ -31,7 +31,7 @@ type Props = {
   onClose: (performed: boolean) => void;
   /** How it is sent: performed by a member, unless said otherwise. */
   sendIt?: (activityId: string, acknowledged: string | null) => Promise<{ performance_id: string }>;
-  /** What a try-out says above the reminder. */
+  /** The text that a try-out shows above the reminder. */
   foreword?: ComponentChildren;
   label?: string;
 };

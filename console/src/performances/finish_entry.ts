@@ -1,4 +1,4 @@
-/** What is shown once a send is over: what is left to do, or why it failed; with the words of both. */
+/** Components shown once a send is over, the remaining steps or the failure's reason, with their texts. */
 import { withWords } from "../foundation/words";
 
 const finish = {

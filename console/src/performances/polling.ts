@@ -7,10 +7,10 @@ export function pollGap(answers: number): number {
   return Math.min(FIRST_MS * GROWTH ** Math.max(0, answers - 1), LONGEST_MS);
 }
 
-/** Asked for so long, a video is late: people are told that they need not wait. */
+/** After polling for this long, a video counts as late: members see that they need not wait. */
 export const LATE_AFTER_MS = 45_000;
 
-/** Whether anything may still change soon; `staged` changes when the person posts, later. */
+/** Whether the status may change soon; `staged` changes later, when the person posts. */
 export function isOnItsWay(status: string): boolean {
   return status === "queued" || status === "sending";
 }

@@ -1,7 +1,7 @@
 import type { Performance } from "./queries";
 import { t } from "./words";
 
-/** What a performance waits for, in the person's language; a kind that is new here in the server's. */
+/** The reason why a performance waits, in the person's language; in the server's for an unknown kind. */
 export function waitingWords({ waiting_for, next_step }: Performance): string {
   if (!waiting_for) return next_step;
   const key = `waiting_${waiting_for.code}`;

@@ -97,7 +97,7 @@ function Standing({ board }: { board: Board }) {
 }
 
 const nameOf = ({ name }: Place): string => name ?? t("no_name");
-/** Whoever appears under an alias has no id here: no two have one alias. */
+/** Members with an alias have no id here: aliases are unique. */
 const idOf = (place: Place): string => place.member_id ?? place.name ?? "";
 
 const MOST_ON_PODIUM = 6;

@@ -1,4 +1,4 @@
-/** What moved somebody's points, newest first: each line says why. */
+/** A member's ledger entries, newest first, each with its reason. */
 import { later } from "../foundation/later";
 import { dateTime, number } from "../foundation/time";
 import { Button } from "../foundation/ui/buttons";

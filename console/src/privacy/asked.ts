@@ -6,7 +6,7 @@ export type Export = Schemas["PersonalExportView"];
 
 const LOOK_AGAIN_MS = 3_000;
 
-/** What was asked for about somebody, looked at again while it is under way; null if nothing was. */
+/** The latest request about a person, polled while it is running; null if there is none. */
 export function useAsked<Asked extends { status: string }>(what: "export" | "erasure", of: string, read: () => Promise<Asked>) {
   return useQuery({
     queryKey: [what, of],

@@ -1,4 +1,4 @@
-/** What new activities ask to be disclosed in TikTok, and when managers are warned of reuse. */
+/** Settings: the disclosure that new activities ask for in TikTok, and when managers are warned of reuse. */
 import { KINDS, settingWords } from "../activities/DisclosureFields";
 import { t as activities } from "../activities/words.manager";
 import type { Schemas } from "../foundation/api/client";

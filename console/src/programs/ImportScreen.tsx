@@ -22,7 +22,7 @@ import { t } from "./words.manager";
 type Report = Schemas["ImportReport"];
 const EXAMPLE = "email;name;role\nana@demo.example;Ana;member\nben@demo.example;Ben;manager";
 
-/** What of an import is kept by this tab, until another list is looked at. */
+/** The parts of an import that this tab keeps until another list is checked. */
 type Kept = { text?: string; fileName?: string; report?: Report };
 const KEPT = "import";
 const PASTED = "import.pasted";

@@ -60,7 +60,7 @@ export function useMembers(sought: Sought, enabled = true) {
   return useInfiniteQuery({
     queryKey: [...MEMBERS, sought.text.trim().toLowerCase(), sought.ids, sought.status, sought.role],
     enabled,
-    // What was found before stays until there is something else: a table must not come and go.
+    // Earlier results stay until new ones arrive, so that the table does not flicker.
     placeholderData: keepPreviousData,
     initialPageParam: firstQueries(sought),
     queryFn: ({ pageParam }) => readPage(pageParam, sought),

@@ -106,7 +106,7 @@ function cellsOf(text: string, delimiter: string): string[] | "open" | null {
   }
 }
 
-/** What makes headings of a header; without one, what there is most of in the first line that has any. */
+/** The separator of the header's headings; without a header, the most frequent one of the first line with any. */
 function delimiterOf(lines: string[]): string {
   const above = lines.findIndex((line) => line.includes("@"));
   for (const line of lines.slice(0, above < 0 ? undefined : above)) {
@@ -156,7 +156,7 @@ function rowAt(lines: string[], number: number, delimiter: string): { row: Row; 
   return { row: { line, cells: [], text, malformed: true }, taken: 1 };
 }
 
-/** What may stand beside "e-mail" in a heading and still mean the person's own. */
+/** Words allowed beside "e-mail" in a heading that means the person's own address. */
 const ADDRESS_WORDS = new Set(
   (
     "address adresse id value work business office company corporate job personal private home school main primary contact " +
@@ -267,7 +267,7 @@ function hasOtherAddress(row: Row, columns: (Column | undefined)[]): boolean {
 }
 
 function linesOf(row: Row, columns: (Column | undefined)[] | undefined): RosterLine[] {
-  // Whatever the quotes of a mail program mean to a spreadsheet.
+  // Quotes of mail programs mean something else to spreadsheets.
   if (!columns && isNamed(row.text)) return addressesIn(row.text).map(({ address, name }) => person(row.line, address, name, ""));
   if (columns && isNamed(row.text) && (row.malformed || row.cells.length > columns.length || !ownAddress(row, columns)))
     return linesOf(row, undefined);

@@ -64,7 +64,7 @@ export default function RewardsScreen() {
   );
 }
 
-/** What can be done about a reward: redeem it, or see how far it still is. */
+/** A reward's action: redeem it, or see how many points are missing. */
 export function Affordable({ offer, balance, onRedeem }: { offer: Pick<Offer, "price" | "left" | "title">; balance: number; onRedeem: () => void }) {
   const missing = offer.price - balance;
   if (offer.left === 0) {

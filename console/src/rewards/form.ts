@@ -1,4 +1,4 @@
-/** What a manager fills in for a reward, and what of it the API is sent. */
+/** A reward's form, and the request made from it. */
 import type { Schemas } from "../foundation/api/client";
 import type { FieldProblem } from "../foundation/api/problems";
 import { fieldProblemWords } from "../foundation/problem_words";
@@ -114,7 +114,7 @@ const OF_API: Record<string, FieldName> = {
   picture_id: "picture",
 };
 
-/** What the API found wrong, by field. */
+/** The API's errors, by field. */
 export function errorsOf(problem: { fields: FieldProblem[] }): FieldErrors {
   const errors: FieldErrors = {};
   for (const found of problem.fields) {

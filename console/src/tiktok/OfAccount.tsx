@@ -1,4 +1,4 @@
-/** What belongs to a connected account: whether views may be read, and the question before it goes. */
+/** A connected account's section: permission to read views, and the confirmation before disconnecting. */
 import { later } from "../foundation/later";
 import { Confirm } from "../foundation/ui/Dialog";
 import { ErrorNote } from "../foundation/ui/parts";

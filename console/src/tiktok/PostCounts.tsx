@@ -1,4 +1,4 @@
-/** What TikTok counted of a post, in the member's own history. */
+/** TikTok's counts of a post, in the member's own history. */
 import { dateTime } from "../foundation/time";
 import { LinkButton } from "../foundation/ui/buttons";
 import type { Schemas } from "../foundation/api/client";

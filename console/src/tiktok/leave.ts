@@ -1,6 +1,6 @@
-/** The way to TikTok's consent page and back. Nothing secret is kept: only where one was. */
+/** Redirects to TikTok's consent page and back. Keeps only the page to return to, nothing secret. */
 
-/** Leaves for the page that the API named, and never ends; anything but a web address is refused. */
+/** Redirects to the address from the API and never resolves; refuses anything but a web address. */
 export function leaveForTikTok(url: string): Promise<never> {
   const target = new URL(url);
   if (target.protocol !== "https:" && target.protocol !== "http:") throw new TypeError("not a web address");

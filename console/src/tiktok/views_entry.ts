@@ -1,4 +1,4 @@
-/** What is shown of views of posts, with its words: only where they are read. */
+/** Components and texts for views of posts, loaded only where views are read. */
 import { withWords } from "../foundation/words";
 
 const views = {

@@ -21,7 +21,7 @@ type Verdict = ReturnType<typeof useVerdict>;
 const RepairPanel = later(async () => (await import("./repair_entry")).panel());
 const OtherWays = later(async () => (await import("./repair_entry")).otherWays());
 
-/** What a video that is dropped on a picker is for. */
+/** The purpose of a video that is dropped on a picker. */
 const pickers = new WeakMap<EventTarget, Upload>();
 
 /**
@@ -118,7 +118,7 @@ function Chosen({ upload, verdict, further, onChoose }: ChosenProps) {
   );
 }
 
-/** What is wrong with the file at hand, whoever found it. */
+/** The current file's problems, found here or by the server. */
 function problemsOf(upload: Upload, { data }: Verdict): readonly VideoProblem[] | undefined {
   const state = upload.state.value;
   if (state.stage === "refused") return state.problems;
@@ -275,7 +275,7 @@ export function Problems({ problems, folded = false }: { problems: VideoProblem[
 type DropProps = {
   /** Of which the first that has no video takes one that is dropped beside all pickers. */
   uploads: Upload[];
-  /** What that video replaces where all have one. */
+  /** The cut that the video replaces if all cuts have one. */
   otherwise: Upload;
 };
 type Dropped = { upload: Upload; file: File; name: string };

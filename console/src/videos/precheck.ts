@@ -1,5 +1,5 @@
 /**
- * What the browser can tell about a chosen file before a byte is sent. It finds the problems the
+ * The browser's check of a chosen file before a byte is sent. It finds the problems the
  * server would find, by the server's codes and limits; what it cannot tell it leaves to the server.
  */
 import type { Schemas } from "../foundation/api/client";
@@ -59,7 +59,7 @@ export function readMetadata(file: Blob): Promise<Omit<Seen, "container"> | unde
     video.addEventListener("loadedmetadata", () => {
       const { duration, videoWidth, videoHeight } = video;
       done({
-        // What a camera records as it goes has no length in its header.
+        // A live recording has no length in its header.
         ...(Number.isFinite(duration) && duration > 0 ? { seconds: duration } : {}),
         ...(videoWidth && videoHeight ? { width: videoWidth, height: videoHeight } : {}),
       });

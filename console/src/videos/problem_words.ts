@@ -1,4 +1,4 @@
-/** What is wrong with a video, in the manager's language, else in the server's words. */
+/** A video's problems in the manager's language, else in the server's words. */
 import { length, number } from "../foundation/time";
 import { localeTag } from "../foundation/words";
 import type { VideoProblem } from "./precheck";

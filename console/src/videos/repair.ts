@@ -55,7 +55,7 @@ export class RepairStopped extends Error {
   }
 }
 
-// What it warns of, such as a codec that it does not know, is told to the manager in words.
+// Its warnings, such as one of an unknown codec, are shown to the manager in words.
 Logging.level = LogLevel.Errors;
 
 const FORMATS = [MP4, QTFF, MATROSKA, WEBM, MPEG_TS];
@@ -157,7 +157,7 @@ async function only<T>(all: readonly T[], test: (each: T) => Promise<boolean>): 
   return all.filter((_, index) => found[index]);
 }
 
-/** What this browser encodes in the sizes that the file would get. Nothing, without WebCodecs. */
+/** The codecs that this browser encodes in the target sizes. None without WebCodecs. */
 async function abilitiesFor({ picture }: Facts): Promise<Abilities> {
   const pictures: Record<QualityName, PictureCodec[]> = { high: [], medium: [], low: [] };
   if (typeof VideoEncoder === "undefined" || !picture) return { pictures, sounds: [] };
@@ -194,7 +194,7 @@ export async function inspect(file: Blob, signal?: AbortSignal): Promise<Found> 
   }
 }
 
-/** What is made is dropped once it is larger than this: above the limit, there is room for the index alone. */
+/** The output is dropped once it is larger than this: above the limit, there is room for the index alone. */
 const MOST_BYTES = LIMITS.bytes + 1_048_576;
 
 class TooLarge extends Error {
@@ -318,6 +318,6 @@ export async function repairFile(
 }
 
 const SQUEEZE = 0.6;
-/** What encoding may do where copying did not, once. */
+/** Tries encoding once where copying failed. */
 const mayEncode = ({ code }: RepairStopped, { encodeAnew }: Choices): boolean =>
   !encodeAnew && (code === "broken" || code === "still_refused");

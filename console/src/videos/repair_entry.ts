@@ -1,4 +1,4 @@
-/** What comes with the first video that is refused, and its words; what it repairs with comes later. */
+/** Loaded with the first refused video, with its texts; the repair code itself is loaded later. */
 import { withWords } from "../foundation/words";
 
 const repair = {

@@ -86,7 +86,7 @@ export type Repair = {
 
 export type Plan = Repair | { kind: "nothing" } | { kind: "impossible"; obstacles: Obstacle[] };
 
-/** What repairs each problem, or why nothing in a browser does. Problems that are not of the file are absent. */
+/** The step that repairs each problem, or why a browser cannot. Problems outside the file are absent. */
 const REMEDIES: Partial<Record<VideoProblem["code"], Step | Obstacle>> = {
   file_too_large: "shrink",
   not_a_video: "not_a_video",
@@ -121,7 +121,7 @@ export function offer(problems: readonly VideoProblem[]): { steps: Step[]; obsta
 
 const NEED_ENCODING: ReadonlySet<Step> = new Set(["resize", "frame_rate", "codec", "anew"]);
 
-/** What stands against steps in a browser that cannot encode at all: known before anything is tried. */
+/** The obstacles to steps in a browser that cannot encode at all, known before anything is tried. */
 export function cannotDoWithout(steps: readonly Step[], encodes: boolean): Obstacle[] {
   return !encodes && steps.some((step) => NEED_ENCODING.has(step)) ? ["cannot_encode"] : [];
 }
@@ -218,7 +218,7 @@ function soundIn(container: Container, sound: Facts["sound"], able: Abilities): 
   return sound.decodable && able.sounds.includes(codec) ? codec : undefined;
 }
 
-/** What is done because the server says so, whatever is seen here. The others follow from the facts. */
+/** Steps done because the server reports them, regardless of the facts here. The others follow from the facts. */
 const BELIEVED: ReadonlySet<Step> = new Set(["container", "index", "frame_rate", "codec", "anew"]);
 
 const impossible = (...obstacles: Obstacle[]): Plan => ({ kind: "impossible", obstacles });
@@ -259,7 +259,7 @@ export function plan(facts: Facts, able: Abilities, choices: Choices, named: rea
 
 function bitsPerSecond(facts: Facts): number {
   const counted = (facts.picture?.bitrate ?? 0) + (facts.sound?.bitrate ?? 0);
-  // What was not counted is all the file.
+  // Bytes that were not counted are the whole file.
   return facts.picture?.bitrate ? counted : (facts.bytes * 8) / Math.max(facts.end - facts.start, 1);
 }
 

@@ -20,19 +20,19 @@ export type UploadState =
   /** It has arrived; what becomes of it the server says. */
   | { stage: "sent"; name: string; uploadId: string };
 
-/** What a draft keeps of it. */
+/** The part of an upload that a draft keeps. */
 export type KeptUpload = { name: string; uploadId?: string };
 
 export class Upload {
   readonly state: Signal<UploadState> = signal({ stage: "none" });
   /** For the preview, from the moment it is chosen; the browser's own copy of the file. */
   readonly localUrl = signal<string | undefined>(undefined);
-  /** What this browser saw in it, until the server has looked. */
+  /** This browser's facts about the file, until the server has examined it. */
   readonly seen = signal<Seen | undefined>(undefined);
   /** Whether the chosen file outlives a reload before it has arrived. */
   readonly fileIsKept: Signal<boolean>;
 
-  /** What the chosen file was repaired from, if it was. */
+  /** The file that the chosen one was repaired from, if any. */
   readonly original = signal<File | undefined>(undefined);
 
   #file: File | undefined;
@@ -97,7 +97,7 @@ export class Upload {
     if (this.#keeps) void keptFile.forget();
   }
 
-  /** What was under way before a reload goes on: validation where it was, sending from the start. */
+  /** Resumes an upload after a reload: validation continues, sending starts again. */
   async resume({ name, uploadId }: KeptUpload): Promise<void> {
     if (this.state.value.stage !== "none") return;
     if (uploadId) {
@@ -108,7 +108,7 @@ export class Upload {
     if (file && this.#file === undefined) await this.choose(file);
   }
 
-  /** Whatever is under way has no say any more, wherever it is; answers whether anything was. */
+  /** Cancels the running upload, wherever it is; returns whether there was one. */
   #stop(): boolean {
     const sending = this.#sending;
     this.#sending = undefined;

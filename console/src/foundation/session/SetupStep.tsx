@@ -9,7 +9,7 @@ import { Shell, useForm } from "./SignIn";
 import { signedIn } from "./session";
 import css from "./session.module.css";
 
-/** What an authenticator is told, and its first code, which sets it up and signs in. */
+/** The secret for an authenticator, and the form for its first code, which sets it up and signs in. */
 export default function SetupStep({ email, authenticator, onDone }: { email: string; authenticator: Authenticator; onDone?: () => void }) {
   const { form, error, busy, missing, submit } = useForm();
   const confirm = submit({ code: t("enter_app_code") }, async (data) => {

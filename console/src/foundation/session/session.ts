@@ -40,7 +40,7 @@ function openChannel(): BroadcastChannel | undefined {
   }
 }
 
-/** Registers what has to be forgotten when somebody else signs in, or the person signs out. */
+/** Registers a cleanup for when the person signs out or another one signs in. */
 export function onPersonLeft(forget: () => void): void {
   leaving.add(forget);
 }
