@@ -1,14 +1,20 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { byNamespace, type Catalogue, format, LANGUAGES, type Text } from "../src/foundation/words";
+import { type Catalogue, format, LANGUAGES, type Text } from "../src/foundation/words";
 
 const SRC = resolve(__dirname, "../src");
+/** `src/activities/words.manager.en.ts` is the catalogue `activities.manager`. */
+function namespaceOf(file: string): string {
+  const [, folder = "", part = ""] = /(\w+)\/words(\.\w+)?\.\w\w\.ts$/.exec(file) ?? [];
+  return folder + part;
+}
+
 const modules = import.meta.glob<Catalogue>("../src/*/words*.??.ts", { eager: true, import: "default" });
 const namespaces = new Map<string, Record<string, Catalogue>>();
 for (const [file, catalogue] of Object.entries(modules)) {
   const language = /\.(\w\w)\.ts$/.exec(file)?.[1] ?? "";
-  const [namespace = ""] = Object.keys(byNamespace({ [file]: catalogue }));
+  const namespace = namespaceOf(file);
   namespaces.set(namespace, { ...namespaces.get(namespace), [language]: catalogue });
 }
 
@@ -86,6 +92,13 @@ describe.each([...namespaces])("the words of %s", (namespace, catalogues) => {
     expect(unused).toEqual([]);
     expect([...exact].filter((key) => english[key] === undefined)).toEqual([]);
   });
+});
+
+test.each(LANGUAGES)("each catalogue is in one bundle, in %s", (language) => {
+  const bundles = import.meta.glob<Record<string, Catalogue>>("../src/foundation/locales/*.ts", { eager: true, import: "default" });
+  const bundled = Object.entries(bundles).flatMap(([file, bundle]) => (file.endsWith(`.${language}.ts`) ? Object.entries(bundle) : []));
+  expect(bundled.map(([name]) => name).sort()).toEqual([...namespaces.keys()].sort());
+  for (const [name, catalogue] of bundled) expect(catalogue).toBe(namespaces.get(name)?.[language]);
 });
 
 const englishOf = (...names: string[]): Catalogue => Object.assign({}, ...names.map((name) => namespaces.get(name)?.en));

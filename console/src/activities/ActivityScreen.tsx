@@ -29,7 +29,7 @@ import { TryOnMe } from "./TryOnMe";
 import { t } from "./words.manager";
 
 const Cuts = later(() => import("./Cuts"));
-const Conflict = later(withWords(() => import("./Conflict"), "manager", "further", "mine", "sends"));
+const Conflict = later(withWords(() => import("./Conflict"), "manager", "further"));
 
 export default function ActivityScreen() {
   const { params } = useRoute();

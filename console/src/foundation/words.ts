@@ -1,12 +1,14 @@
 /**
  * Words in catalogues. Each package has `words.en.ts`, `words.de.ts` and `words.es.ts` for its
  * member's screens and `words.manager.*.ts` for its manager's; `words.ts` beside them makes the
- * typed function that its screens call. Eight bundles per language are loaded: `member`, the feed's
+ * typed function that its screens call. Ten bundles per language are loaded: `member`, the feed's
  * and the shell's words, at the start; `further`, of problems and of what no other bundle names, with
- * any other screen; `sends`, of sending, and `mine`, of a member's own matters, points and
- * rewards, with the screens that show them; `manager` with the first manager's screen, and
+ * any other screen; `sends`, of sending, `settings`, of settings and TikTok accounts, and `mine`, of
+ * a member's points, rewards, channels and data, with the screens that show them; `manager` with the
+ * first manager's screen, `program` with those of people, channels and campaigns, and
  * `office` with those of reports, rewards, webhooks, the audit trail and members' data; `notices` with
  * the bell; `session` with the ways in.
+ * `locales/` says which catalogues a bundle has: `src/activities/words.manager.en.ts` is `activities.manager`.
  *
  * A text may hold `{name}` places. A text that depends on a number is an object of plural forms;
  * the number is called `count`.
@@ -23,7 +25,7 @@ export type Catalogue = Record<string, Text>;
 export type Translation<C extends Record<string, Text>> = {
   [Key in keyof C]: C[Key] extends string ? string : Plural;
 };
-export type Bundle = "member" | "further" | "sends" | "mine" | "manager" | "office" | "notices" | "session";
+export type Bundle = "member" | "further" | "sends" | "settings" | "mine" | "manager" | "program" | "office" | "notices" | "session";
 export type Values = Record<string, string | number>;
 
 type Loaders = Record<Language, () => Promise<{ default: Record<string, Catalogue> }>>;
@@ -46,6 +48,11 @@ const LOADERS: Record<Bundle, Loaders> = {
     de: () => import("./locales/sends.de"),
     es: () => import("./locales/sends.es"),
   },
+  settings: {
+    en: () => import("./locales/settings.en"),
+    de: () => import("./locales/settings.de"),
+    es: () => import("./locales/settings.es"),
+  },
   mine: {
     en: () => import("./locales/mine.en"),
     de: () => import("./locales/mine.de"),
@@ -55,6 +62,11 @@ const LOADERS: Record<Bundle, Loaders> = {
     en: () => import("./locales/manager.en"),
     de: () => import("./locales/manager.de"),
     es: () => import("./locales/manager.es"),
+  },
+  program: {
+    en: () => import("./locales/program.en"),
+    de: () => import("./locales/program.de"),
+    es: () => import("./locales/program.es"),
   },
   office: {
     en: () => import("./locales/office.en"),
@@ -72,16 +84,6 @@ const LOADERS: Record<Bundle, Loaders> = {
     es: () => import("./locales/session.es"),
   },
 };
-
-/** `src/activities/words.manager.en.ts` is the catalogue `activities.manager`. */
-export function byNamespace(catalogues: Record<string, Catalogue>): Record<string, Catalogue> {
-  return Object.fromEntries(
-    Object.entries(catalogues).map(([file, catalogue]) => {
-      const [, folder, part] = /(?:([\w-]+)|\.\.)\/words(\.\w+)?\.\w\w\.ts$/.exec(file) ?? [];
-      return [`${folder ?? "foundation"}${part ?? ""}`, catalogue];
-    }),
-  );
-}
 
 function preferred(): Language {
   const chosen = kept.read<Language>("language");

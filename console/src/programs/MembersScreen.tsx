@@ -28,7 +28,7 @@ import { changeRole, invite, inviteAgain, membersOf, type MemberView, readMember
 import { t } from "./words.manager";
 
 const DataDialog = later(withWords(() => import("../privacy/DataDialog"), "office", "mine"));
-const PointsDialog = later(withWords(() => import("../points/PointsDialog"), "mine", "manager"));
+const PointsDialog = later(withWords(() => import("../points/PointsDialog"), "mine", "program"));
 const TYPING_MS = 250;
 const STATUSES = ["active", "invited", "removed"] as const;
 const ROLES = ["member", "manager"] as const;

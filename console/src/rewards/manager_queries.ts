@@ -4,7 +4,7 @@ import { answer, api, type Schemas } from "../foundation/api/client";
 import { once } from "../foundation/api/idempotency";
 import { queryClient } from "../foundation/api/queries";
 import { t } from "../foundation/words.manager";
-import { rewardsChanged } from "./queries";
+import { rewardsChanged } from "./changed";
 
 export type RewardView = Schemas["RewardView"];
 export type RequestView = Schemas["RequestView"];

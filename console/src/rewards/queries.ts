@@ -3,14 +3,11 @@ import { useInfiniteQuery, useQuery } from "@tanstack/preact-query";
 import { answer, api, type Schemas } from "../foundation/api/client";
 import { once } from "../foundation/api/idempotency";
 import { asProblem } from "../foundation/api/problems";
-import { queryClient } from "../foundation/api/queries";
-import { ME } from "../me/queries";
+import { OFFERS, REDEMPTIONS, rewardsChanged } from "./changed";
 
 export type Offer = Schemas["OfferView"];
 export type Redemption = Schemas["RedemptionView"];
 
-const OFFERS = ["offers"];
-const REDEMPTIONS = ["redemptions"];
 const PAGE = 20;
 
 export function useOffers() {
@@ -35,10 +32,6 @@ export function useRedemptions() {
     getNextPageParam: (page) => page.next_cursor,
     refetchOnWindowFocus: "always",
   });
-}
-
-export function rewardsChanged(): void {
-  for (const key of [OFFERS, REDEMPTIONS, ME, ["ledger"]]) void queryClient.invalidateQueries({ queryKey: key });
 }
 
 const PRICE = ".at.";

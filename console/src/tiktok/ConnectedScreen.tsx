@@ -16,7 +16,7 @@ import { perform } from "../performances/queries";
 import { leaveForTikTok } from "./leave";
 import { ACCOUNT, beginToConnect } from "./queries";
 import css from "./tiktok.module.css";
-import { t } from "./words";
+import { t } from "./words.connected";
 
 const Acknowledge = later(async () => ({ default: (await import("../performances/Disclosure")).Acknowledge }));
 

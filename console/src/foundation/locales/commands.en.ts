@@ -1,5 +1,3 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.commands.en";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>("../words.commands.en.ts", { eager: true, import: "default" }),
-);
+export default { "foundation.commands": foundation };

@@ -1,5 +1,3 @@
-import { byNamespace, type Catalogue } from "../words";
+import performances from "../../performances/words.finish.en";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>("../../performances/words.finish.en.ts", { eager: true, import: "default" }),
-);
+export default { "performances.finish": performances };

@@ -1,20 +1,4 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.further.en";
 
-/** Of problems, and of every package that no other bundle names. */
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    [
-      "../../*/words.en.ts",
-      "../words.further.en.ts",
-      "!../words.en.ts",
-      "!../../activities/words.en.ts",
-      "!../../performances/words.en.ts",
-      "!../../points/words.en.ts",
-      "!../../me/words.en.ts",
-      "!../../privacy/words.en.ts",
-      "!../../rewards/words.en.ts",
-      "!../../programs/words.en.ts",
-    ],
-    { eager: true, import: "default" },
-  ),
-);
+/** Of problems, and what forms say. */
+export default { "foundation.further": foundation };

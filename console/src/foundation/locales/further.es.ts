@@ -1,20 +1,4 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.further.es";
 
-/** Of problems, and of every package that no other bundle names. */
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    [
-      "../../*/words.es.ts",
-      "../words.further.es.ts",
-      "!../words.es.ts",
-      "!../../activities/words.es.ts",
-      "!../../performances/words.es.ts",
-      "!../../points/words.es.ts",
-      "!../../me/words.es.ts",
-      "!../../privacy/words.es.ts",
-      "!../../rewards/words.es.ts",
-      "!../../programs/words.es.ts",
-    ],
-    { eager: true, import: "default" },
-  ),
-);
+/** Of problems, and what forms say. */
+export default { "foundation.further": foundation };

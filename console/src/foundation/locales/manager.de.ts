@@ -1,15 +1,6 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.manager.de";
+import activities from "../../activities/words.manager.de";
+import performances from "../../performances/words.manager.de";
+import videos from "../../videos/words.manager.de";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    [
-      "../../*/words.manager.de.ts",
-      "../words.manager.de.ts",
-      "!../../audit/words.manager.de.ts",
-      "!../../reports/words.manager.de.ts",
-      "!../../rewards/words.manager.de.ts",
-      "!../../webhooks/words.manager.de.ts",
-    ],
-    { eager: true, import: "default" },
-  ),
-);
+export default { "foundation.manager": foundation, "activities.manager": activities, "performances.manager": performances, "videos.manager": videos };

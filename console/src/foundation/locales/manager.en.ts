@@ -1,15 +1,6 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.manager.en";
+import activities from "../../activities/words.manager.en";
+import performances from "../../performances/words.manager.en";
+import videos from "../../videos/words.manager.en";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    [
-      "../../*/words.manager.en.ts",
-      "../words.manager.en.ts",
-      "!../../audit/words.manager.en.ts",
-      "!../../reports/words.manager.en.ts",
-      "!../../rewards/words.manager.en.ts",
-      "!../../webhooks/words.manager.en.ts",
-    ],
-    { eager: true, import: "default" },
-  ),
-);
+export default { "foundation.manager": foundation, "activities.manager": activities, "performances.manager": performances, "videos.manager": videos };

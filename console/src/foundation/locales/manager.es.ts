@@ -1,15 +1,6 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.manager.es";
+import activities from "../../activities/words.manager.es";
+import performances from "../../performances/words.manager.es";
+import videos from "../../videos/words.manager.es";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    [
-      "../../*/words.manager.es.ts",
-      "../words.manager.es.ts",
-      "!../../audit/words.manager.es.ts",
-      "!../../reports/words.manager.es.ts",
-      "!../../rewards/words.manager.es.ts",
-      "!../../webhooks/words.manager.es.ts",
-    ],
-    { eager: true, import: "default" },
-  ),
-);
+export default { "foundation.manager": foundation, "activities.manager": activities, "performances.manager": performances, "videos.manager": videos };

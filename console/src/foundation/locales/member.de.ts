@@ -1,5 +1,4 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.de";
+import activities from "../../activities/words.de";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>(["../../activities/words.de.ts", "../words.de.ts"], { eager: true, import: "default" }),
-);
+export default { foundation, activities };

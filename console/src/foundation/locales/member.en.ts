@@ -1,5 +1,4 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.en";
+import activities from "../../activities/words.en";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>(["../../activities/words.en.ts", "../words.en.ts"], { eager: true, import: "default" }),
-);
+export default { foundation, activities };

@@ -1,5 +1,4 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.es";
+import activities from "../../activities/words.es";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>(["../../activities/words.es.ts", "../words.es.ts"], { eager: true, import: "default" }),
-);
+export default { foundation, activities };

@@ -1,8 +1,6 @@
-import { byNamespace, type Catalogue } from "../words";
+import points from "../../points/words.de";
+import privacy from "../../privacy/words.de";
+import programs from "../../programs/words.de";
+import rewards from "../../rewards/words.de";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    ["../../me/words.de.ts", "../../points/words.de.ts", "../../privacy/words.de.ts", "../../rewards/words.de.ts", "../../programs/words.de.ts"],
-    { eager: true, import: "default" },
-  ),
-);
+export default { points, privacy, programs, rewards };

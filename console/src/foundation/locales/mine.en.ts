@@ -1,8 +1,6 @@
-import { byNamespace, type Catalogue } from "../words";
+import points from "../../points/words.en";
+import privacy from "../../privacy/words.en";
+import programs from "../../programs/words.en";
+import rewards from "../../rewards/words.en";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    ["../../me/words.en.ts", "../../points/words.en.ts", "../../privacy/words.en.ts", "../../rewards/words.en.ts", "../../programs/words.en.ts"],
-    { eager: true, import: "default" },
-  ),
-);
+export default { points, privacy, programs, rewards };

@@ -1,8 +1,6 @@
-import { byNamespace, type Catalogue } from "../words";
+import points from "../../points/words.es";
+import privacy from "../../privacy/words.es";
+import programs from "../../programs/words.es";
+import rewards from "../../rewards/words.es";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    ["../../me/words.es.ts", "../../points/words.es.ts", "../../privacy/words.es.ts", "../../rewards/words.es.ts", "../../programs/words.es.ts"],
-    { eager: true, import: "default" },
-  ),
-);
+export default { points, privacy, programs, rewards };

@@ -1,5 +1,3 @@
-import { byNamespace, type Catalogue } from "../words";
+import notifications from "../../notifications/words.notices.de";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>("../../*/words.notices.de.ts", { eager: true, import: "default" }),
-);
+export default { "notifications.notices": notifications };

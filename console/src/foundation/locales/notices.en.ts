@@ -1,5 +1,3 @@
-import { byNamespace, type Catalogue } from "../words";
+import notifications from "../../notifications/words.notices.en";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>("../../*/words.notices.en.ts", { eager: true, import: "default" }),
-);
+export default { "notifications.notices": notifications };

@@ -1,9 +1,8 @@
-import { byNamespace, type Catalogue } from "../words";
+import audit from "../../audit/words.manager.de";
+import privacy from "../../privacy/words.data.de";
+import reports from "../../reports/words.manager.de";
+import rewards from "../../rewards/words.manager.de";
+import webhooks from "../../webhooks/words.manager.de";
 
 /** Of the managers' screens that few open first: reports, rewards, webhooks, the audit trail, members' data. */
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    ["../../audit/words.manager.de.ts", "../../reports/words.manager.de.ts", "../../rewards/words.manager.de.ts", "../../webhooks/words.manager.de.ts", "../../privacy/words.data.de.ts"],
-    { eager: true, import: "default" },
-  ),
-);
+export default { "audit.manager": audit, "privacy.data": privacy, "reports.manager": reports, "rewards.manager": rewards, "webhooks.manager": webhooks };

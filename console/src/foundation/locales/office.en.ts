@@ -1,9 +1,8 @@
-import { byNamespace, type Catalogue } from "../words";
+import audit from "../../audit/words.manager.en";
+import privacy from "../../privacy/words.data.en";
+import reports from "../../reports/words.manager.en";
+import rewards from "../../rewards/words.manager.en";
+import webhooks from "../../webhooks/words.manager.en";
 
 /** Of the managers' screens that few open first: reports, rewards, webhooks, the audit trail, members' data. */
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    ["../../audit/words.manager.en.ts", "../../reports/words.manager.en.ts", "../../rewards/words.manager.en.ts", "../../webhooks/words.manager.en.ts", "../../privacy/words.data.en.ts"],
-    { eager: true, import: "default" },
-  ),
-);
+export default { "audit.manager": audit, "privacy.data": privacy, "reports.manager": reports, "rewards.manager": rewards, "webhooks.manager": webhooks };

@@ -1,9 +1,8 @@
-import { byNamespace, type Catalogue } from "../words";
+import audit from "../../audit/words.manager.es";
+import privacy from "../../privacy/words.data.es";
+import reports from "../../reports/words.manager.es";
+import rewards from "../../rewards/words.manager.es";
+import webhooks from "../../webhooks/words.manager.es";
 
 /** Of the managers' screens that few open first: reports, rewards, webhooks, the audit trail, members' data. */
-export default byNamespace(
-  import.meta.glob<Catalogue>(
-    ["../../audit/words.manager.es.ts", "../../reports/words.manager.es.ts", "../../rewards/words.manager.es.ts", "../../webhooks/words.manager.es.ts", "../../privacy/words.data.es.ts"],
-    { eager: true, import: "default" },
-  ),
-);
+export default { "audit.manager": audit, "privacy.data": privacy, "reports.manager": reports, "rewards.manager": rewards, "webhooks.manager": webhooks };

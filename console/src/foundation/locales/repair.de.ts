@@ -1,5 +1,3 @@
-import { byNamespace, type Catalogue } from "../words";
+import videos from "../../videos/words.repair.de";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>("../../videos/words.repair.de.ts", { eager: true, import: "default" }),
-);
+export default { "videos.repair": videos };

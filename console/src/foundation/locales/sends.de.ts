@@ -1,5 +1,4 @@
-import { byNamespace, type Catalogue } from "../words";
+import performances from "../../performances/words.de";
+import tiktok from "../../tiktok/words.connected.de";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>("../../performances/words.de.ts", { eager: true, import: "default" }),
-);
+export default { performances, "tiktok.connected": tiktok };

@@ -1,5 +1,4 @@
-import { byNamespace, type Catalogue } from "../words";
+import performances from "../../performances/words.en";
+import tiktok from "../../tiktok/words.connected.en";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>("../../performances/words.en.ts", { eager: true, import: "default" }),
-);
+export default { performances, "tiktok.connected": tiktok };

@@ -1,5 +1,4 @@
-import { byNamespace, type Catalogue } from "../words";
+import performances from "../../performances/words.es";
+import tiktok from "../../tiktok/words.connected.es";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>("../../performances/words.es.ts", { eager: true, import: "default" }),
-);
+export default { performances, "tiktok.connected": tiktok };

@@ -1,3 +1,3 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.session.de";
 
-export default byNamespace(import.meta.glob<Catalogue>("../words.session.de.ts", { eager: true, import: "default" }));
+export default { "foundation.session": foundation };

@@ -1,3 +1,3 @@
-import { byNamespace, type Catalogue } from "../words";
+import foundation from "../words.session.en";
 
-export default byNamespace(import.meta.glob<Catalogue>("../words.session.en.ts", { eager: true, import: "default" }));
+export default { "foundation.session": foundation };

@@ -1,5 +1,3 @@
-import { byNamespace, type Catalogue } from "../words";
+import tiktok from "../../tiktok/words.views.de";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>("../../tiktok/words.views.de.ts", { eager: true, import: "default" }),
-);
+export default { "tiktok.views": tiktok };

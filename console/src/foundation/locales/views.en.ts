@@ -1,5 +1,3 @@
-import { byNamespace, type Catalogue } from "../words";
+import tiktok from "../../tiktok/words.views.en";
 
-export default byNamespace(
-  import.meta.glob<Catalogue>("../../tiktok/words.views.en.ts", { eager: true, import: "default" }),
-);
+export default { "tiktok.views": tiktok };

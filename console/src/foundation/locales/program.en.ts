@@ -1,0 +1,5 @@
+import points from "../../points/words.manager.en";
+import programs from "../../programs/words.manager.en";
+
+/** Of a program's people, channels, campaigns and settings, as managers see them. */
+export default { "points.manager": points, "programs.manager": programs };

@@ -1,0 +1,4 @@
+import me from "../../me/words.es";
+import tiktok from "../../tiktok/words.es";
+
+export default { me, tiktok };
