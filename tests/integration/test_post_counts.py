@@ -78,7 +78,7 @@ def greenroom(settings: Settings, clock: StoppedClock, tiktok: CountingTikTok) -
 
 
 @pytest.fixture
-def count_entries(greenroom: Greenroom) -> PostStatistics:
+def counts(greenroom: Greenroom) -> PostStatistics:
     return greenroom.container.counts
 
 
