@@ -145,7 +145,15 @@ class Scene:
         return operation.path.format(**{**named, **(ids or {})})
 
     def version(self, path: str) -> int:
-        """Return the version that a thing has now; 1 where there is none."""
+        """Return a thing's current version; 1 if it does not exist.
+
+        Channels and campaigns are read from their lists: they have no route for a single one.
+        """
+        listing, _, thing_id = path.strip("/").partition("/")
+        if listing in ("channels", "campaigns"):
+            _, page = self._api.call(self.manager, "GET", f"/{listing}")
+            known = {each[f"{listing[:-1]}_id"]: each for each in page["items"]}
+            return int(known[thing_id]["version"]) if thing_id in known else 1
         status, thing = self._api.call(self.manager, "GET", path)
         return int(thing["version"]) if status == 200 else 1
 
