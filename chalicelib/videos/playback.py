@@ -203,8 +203,10 @@ class _PlaybackExamination:
         self._resident_before = _resident_bytes()
 
     def playback(self) -> Playback:
-        kept_in_lists = webm if self._matroska else mp4_boxes
-        if kept_in_lists.is_excessive(self._file, self._size_bytes):
+        has_too_many = (
+            webm.has_too_many_elements if self._matroska else mp4_boxes.has_too_many_boxes
+        )
+        if has_too_many(self._file, self._size_bytes):
             raise LimitExceeded("more entries of a kind than ffprobe gets through")
         if not self._matroska:
             self._movie = mp4_boxes.read_movie(self._file, self._size_bytes)
