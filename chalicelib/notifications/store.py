@@ -58,7 +58,7 @@ MAX_ATTEMPTS = 20
 
 def mail_queue_key(shard: int) -> str:
     """Return where the members of a shard lie whose mail is due."""
-    return f"mail_queue_key#{shard}"
+    return f"to_mail#{shard}"
 
 
 def shard_of(member_id: str) -> int:
