@@ -15,7 +15,7 @@ from chalicelib.foundation.identity import MAX_EMAIL_LENGTH, Role
 from chalicelib.foundation.texts import clean_line
 from chalicelib.programs.members.roster import (
     MAX_PEOPLE,
-    MAX_ROSTER_BYTES,
+    MAX_ROSTER_CHARACTERS,
     Invitee,
     RosterUnreadable,
     RowError,
@@ -521,7 +521,7 @@ def test_names_are_cleaned_like_all_texts() -> None:
     ],
 )
 def test_no_file_of_the_largest_size_takes_long(filler: str) -> None:
-    text = (filler * (MAX_ROSTER_BYTES // len(filler)))[:MAX_ROSTER_BYTES]
+    text = (filler * (MAX_ROSTER_CHARACTERS // len(filler)))[:MAX_ROSTER_CHARACTERS]
     began = time.process_time()
     for each in (text, "email,name\n" + text, f"{ANA}\n{text}<"):
         with contextlib.suppress(RosterUnreadable):

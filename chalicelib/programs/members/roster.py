@@ -18,7 +18,7 @@ from chalicelib.foundation.texts import clean_line
 from chalicelib.foundation.values import dataclass
 from chalicelib.programs.model import MAX_NAME_LENGTH, Member
 
-MAX_ROSTER_BYTES = 60_000  # characters: what fits a body, for those that take one byte
+MAX_ROSTER_CHARACTERS = 60_000  # as many as fit a body if each takes one byte
 MAX_PEOPLE = 1000  # 40 transactions, a few seconds of the 29 that the gateway waits
 MAX_CELL_LINES = 20  # of a quoted cell; a quote that nobody closed must not swallow the file
 _DELIMITERS = ",;\t"

@@ -15,7 +15,7 @@ from chalicelib.foundation.schemas import Schema
 from chalicelib.programs.members.model import MemberFilter
 from chalicelib.programs.members.roster import (
     MAX_PEOPLE,
-    MAX_ROSTER_BYTES,
+    MAX_ROSTER_CHARACTERS,
     RowOutcome,
     RowResult,
     decode_roster,
@@ -49,7 +49,7 @@ class Roster(Schema):
     csv: Annotated[
         str | None,
         Field(
-            max_length=MAX_ROSTER_BYTES,
+            max_length=MAX_ROSTER_CHARACTERS,
             description="The text of a CSV file: commas, semicolons or tabs. With a header it has "
             "a column for the e-mail address, and may have some for the name (also first and last "
             "name) and the role; without one its columns are email, name and role, or its lines "
@@ -60,7 +60,7 @@ class Roster(Schema):
     csv_base64: Annotated[
         str | None,
         Field(
-            max_length=MAX_ROSTER_BYTES,
+            max_length=MAX_ROSTER_CHARACTERS,
             description="The file itself in base64, in UTF-8, UTF-16 or Windows-1252; its text is "
             "read as `csv` is",
         ),
