@@ -57,8 +57,8 @@ that is queued waits behind all of a large program. Several large ones at once a
 then the queue's groups keep other programs, and the mails, before them."""
 
 MAX_SPREAD_SECONDS = 240
-"""Seconds over which the chunks of however large a program are spread. `LEARNED_WITHIN` has room
-for no more."""
+"""Seconds over which the chunks of however large a program are spread. `SLOT_SCAN_TIME_LIMIT`
+has room for no more."""
 
 
 class Queue(Protocol):

@@ -156,8 +156,9 @@ class NotificationService:
     def note_slot(self, program_id: str, member_id: str, slot: Slot) -> None:
         """Note a zone and hour at which a member of a program has their digest.
 
-        Of one member's choosing a program is walked at `MAX_MOVES` more times in a day at most;
-        what they choose beyond that is learned with everybody's, and holds from the next day on.
+        Of one member's choosing a program is walked at `MAX_SLOT_MOVES` more times in a day at
+        most; what they choose beyond that is learned with everybody's, and holds from the next day
+        on.
         """
         plan = self._store.plan(program_id)
         if slot in FIRST_SLOTS or (slot in plan.slots and slot in plan.moved):

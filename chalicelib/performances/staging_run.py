@@ -1,7 +1,7 @@
 """One run of one performance: a worker, its lease, and the steps towards the TikTok inbox.
 
 Each step is written down, conditionally, before its effect; what is found written says what may be
-done next. The states and what may follow which are in docs/staging.md and in `model.NEXT`.
+done next. The states and what may follow which are in docs/staging.md and in `model.NEXT_STATES`.
 """
 
 import math

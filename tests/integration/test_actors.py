@@ -33,7 +33,7 @@ UNSTAMPED = {
     "TakenItem": "likewise, with the redemption it counts",
     "RewardIdsItem": "likewise, with the reward it counts",
     "MarkItem": "is a member's own, whom its key names",
-    "BoardChangeItem": "is made from ledger and people, and made again",
+    "DueBoardItem": "is made from ledger and people, and made again",
     "ScoreItem": "likewise",
     "CountedItem": "likewise",
     "HeadItem": "likewise",

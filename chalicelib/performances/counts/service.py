@@ -1,9 +1,9 @@
 """Reads views of posts, for members who allow it, and removes them from those who do not any more.
 
-Each post is read ever more seldom, for 30 days (`model.COUNTING`). Due posts are in an index,
-and are read for each member by up to 20 at a time. A reading is written together with a check that
-its member still allows it, so none outlives the consent; and a later one is never overwritten by an
-earlier, whatever runs twice or late.
+Each post is read ever more seldom, for 30 days (`model.COUNT_INTERVALS`). Due posts are in an
+index, and are read for each member by up to 20 at a time. A reading is written together with a
+check that its member still allows it, so none outlives the consent; and a later one is never
+overwritten by an earlier, whatever runs twice or late.
 """
 
 from collections import defaultdict
