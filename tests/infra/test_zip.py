@@ -92,13 +92,13 @@ def alone(folder: Path, script: str, *arguments: str) -> Any:
     return json.loads(ran.stdout)
 
 
-def test_the_app_and_every_room_load_from_the_zip_alone(unzipped: Path) -> None:
-    rooms = [
+def test_the_app_and_every_package_load_from_the_zip_alone(unzipped: Path) -> None:
+    modules = [
         ".".join(file.relative_to(unzipped).with_suffix("").parts)
         for pattern in ("routes", "worker", "service", "store")
         for file in (unzipped / "chalicelib").glob(f"*/{pattern}.py")
     ]
-    assert {"chalicelib.activities.worker", "chalicelib.videos.routes"} <= set(rooms)
+    assert {"chalicelib.activities.worker", "chalicelib.videos.routes"} <= set(modules)
     script = """
 import importlib
 for name in ["app", *sys.argv[2:]]:
@@ -110,7 +110,7 @@ print(json.dumps([
     standard = Path(json.__file__).parent.parent
     outside = [
         file
-        for file in map(Path, alone(unzipped, script, *rooms))
+        for file in map(Path, alone(unzipped, script, *modules))
         if not file.is_relative_to(unzipped) and not file.is_relative_to(standard)
     ]
     assert outside == []

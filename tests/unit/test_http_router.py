@@ -233,7 +233,7 @@ class Visitor:
         self.performances, self.connections = Performances(), Connections()
         self.webhooks = Webhooks()
         self.console_url = ""
-        self.rooms: dict[str, Any] = {
+        self.services: dict[str, Any] = {
             "me": self.standings,
             "activities": self.activities,
             "performances": self.performances,
@@ -252,7 +252,7 @@ class Visitor:
             app,
             authorizer,
             StoppedClock(),
-            service_named=lambda room: self.rooms[room],
+            service_named=lambda name: self.services[name],
             caller_of=self._caller_of,
             idempotency_of=lambda: self.memory,
             console_url=lambda: self.console_url,
@@ -391,14 +391,14 @@ def test_an_internal_error_is_a_problem_with_an_id_and_no_internals(
 
 
 def test_a_service_that_cannot_be_built_is_a_problem_too(visitor: Visitor) -> None:
-    del visitor.rooms["me"]
+    del visitor.services["me"]
     assert problem(visitor.ask("GET /me"))["code"] == "internal"
 
 
 @pytest.mark.parametrize(
     "code", [ProblemCode.NOT_FOUND, ActivityProblem.UPLOAD_NOT_VALID, ProblemCode.UNAVAILABLE]
 )
-def test_a_rooms_problem_is_answered_with_its_words_and_members(
+def test_a_packages_problem_is_answered_with_its_words_and_members(
     visitor: Visitor, code: Code
 ) -> None:
     visitor.standings.broken = Problem(code, "These words.", members={"upload_status": "rejected"})
@@ -824,8 +824,8 @@ class Campaigns(CampaignService):
         return Campaign(caller.program_id, "cmp_1", name, archived=False, created_at=NOON)
 
 
-def test_a_part_of_a_split_room_is_led_to_its_own_service(visitor: Visitor) -> None:
-    visitor.rooms["campaigns"] = Campaigns()
+def test_a_part_of_a_split_package_is_led_to_its_own_service(visitor: Visitor) -> None:
+    visitor.services["campaigns"] = Campaigns()
     answer = visitor.ask("POST /campaigns", body={"name": "  Spring   sale "})
     assert answer.status_code == 201
     assert answer.json_body["name"] == "Spring sale"
