@@ -33,7 +33,7 @@ after they looked through many others. A bulletin has fewer that end."""
 MAX_NEW_ENTRIES, MAX_ENDING_ENTRIES = 50, 50
 """Activities of a bulletin: those that opened last, and those that end next."""
 
-MAX_LATELY = 150
+MAX_RECENT_ENTRIES = 150
 """Activities of a bulletin that opened within `MAX_MAIL_AGE`, where those are more than
 `MAX_NEW_ENTRIES`: no digest may leave out what is news since the one before. With
 twenty channels each and the longest titles the whole of a bulletin is 310 KB, of which an item may
@@ -270,11 +270,13 @@ def bound_entries(entries: Iterable[BulletinEntry], now: datetime) -> tuple[Bull
         (each for each in left if each.opens_at <= now), key=_opening_order, reverse=True
     )
     coming = sorted((each for each in left if each.opens_at > now), key=_opening_order)
-    lately = [
-        each for each in begun[MAX_NEW_ENTRIES:MAX_LATELY] if each.opens_at > now - MAX_MAIL_AGE
+    recent = [
+        each
+        for each in begun[MAX_NEW_ENTRIES:MAX_RECENT_ENTRIES]
+        if each.opens_at > now - MAX_MAIL_AGE
     ]
     fresh = {
-        each.activity_id for each in (*begun[:MAX_NEW_ENTRIES], *lately, *coming[:MAX_NEW_ENTRIES])
+        each.activity_id for each in (*begun[:MAX_NEW_ENTRIES], *recent, *coming[:MAX_NEW_ENTRIES])
     }
     ending = sorted((each for each in left if each.ends_at), key=lambda each: str(each.ends_at))
     kept = fresh | {each.activity_id for each in ending[:MAX_ENDING_ENTRIES]}

@@ -9,9 +9,9 @@ import pytest
 
 from chalicelib.foundation.identity import Caller, Role
 from chalicelib.notifications.model import (
-    MAX_LATELY,
     MAX_NEW_ENTRIES,
     MAX_NOTICES,
+    MAX_RECENT_ENTRIES,
     ActivityProgress,
     Frequency,
     NoticeCategory,
@@ -275,11 +275,11 @@ def test_a_bulletin_is_bounded_and_keeps_what_opened_last_and_what_ends_next(
     amy = room.join("amy")
     now = room.clock.now()
     old = room.publish(instructions="Ends soon", ends_at=now + 30 * DAY)
-    for number in range(MAX_LATELY + 10):
+    for number in range(MAX_RECENT_ENTRIES + 10):
         room.advance(seconds=1)
         room.publish(instructions=f"Number {number}")
     room.deliver(room.events()[-1:])
-    assert len(room.overview(amy).items) == MAX_LATELY
+    assert len(room.overview(amy).items) == MAX_RECENT_ENTRIES
     room.advance(days=29, hours=1)
     room.container.bulletin_writer.refresh(amy.program_id)
     assert len(room.overview(amy).items) == MAX_NEW_ENTRIES + 1
