@@ -135,7 +135,7 @@ def _opened(chromium: "Browser", running: RunningStack, phone: bool) -> "Page":
             "The console was not built, so there is nothing to film.", "Run make console."
         )
     shape: Any = {"viewport": browser.PHONE if phone else browser.DESKTOP, "locale": "en-GB"}
-    # What moves while one waits would make each wait as long in the film as it was.
+    # Anything that moves while one waits would make each wait as long in the video as it was.
     context = chromium.new_context(
         **shape, has_touch=phone, is_mobile=phone, reduced_motion="reduce"
     )

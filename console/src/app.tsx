@@ -107,7 +107,7 @@ function Screens() {
 
 const NotFound = () => <DeadEnd end="not_found" />;
 
-/** What a screen throws ends here and not in a white page; another screen is not kept by it. */
+/** Errors that a screen throws end here and not in a white page; another screen can still be opened. */
 class Failsafe extends Component<{ children: ComponentChildren; at?: string }, { error?: unknown }> {
   override state: { error?: unknown } = {};
 

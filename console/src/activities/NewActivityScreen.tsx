@@ -61,12 +61,12 @@ export default function NewActivityScreen() {
 
   useEffect(() => {
     if (before?.upload) void upload.resume(before.upload);
-    // Whatever was chosen before belongs to another activity.
+    // An earlier choice belongs to another activity.
     else if (before?.draftId) {
       upload.forget();
       forgetCuts(cuts);
     }
-    // What was published or thrown away stays in sight until the next screen has been fetched.
+    // A published or discarded draft stays in sight until the next screen has been fetched.
     return () => {
       if (!done.current) return;
       upload.forget();
@@ -105,7 +105,7 @@ export default function NewActivityScreen() {
   const errors: FieldErrors = { ...(tried ? check(fields, zone.value) : timesOnly(check(fields, zone.value))), ...refused };
   const change = (changed: Partial<Fields>): void => {
     setFields((current) => ({ ...current, ...changed }));
-    // What the server said was about what stood there before.
+    // The server's errors were about the fields as they were before.
     setRefused((current) => Object.fromEntries(Object.entries(current).filter(([name]) => !(name in changed))));
   };
 

@@ -1,6 +1,6 @@
-/** Two people who changed one thing at once: what of both can be kept. */
+/** Merges the changes of two people who changed one thing at once. */
 
-/** What came of it, field by field. */
+/** The result of a merge, field by field. */
 export type Merge<Fields, Name extends keyof Fields & string = keyof Fields & string> = {
   /** Mine where I changed something, theirs where only they did. */
   merged: Fields;

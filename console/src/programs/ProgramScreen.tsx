@@ -28,7 +28,7 @@ const NAMES = ["name", "time_zone", "leaderboard", "rewards", "disclosure", "man
 const DisclosureSettings = later(() => import("./DisclosureSettings"));
 const MANAGERS = { text: "", status: "active", role: "manager" } as const;
 const DRAFT = "draft.program";
-/** What is typed, and the settings it is typed over. */
+/** The typed changes, and the settings they are typed over. */
 type Draft = { typed: Partial<Fields>; base: Settings };
 
 export default function ProgramScreen() {
@@ -57,7 +57,7 @@ function Fulfillers({
   const list = useMembers(MANAGERS);
   const managers = membersOf(list.data?.pages);
   const toggle = (id: string, on: boolean): void => {
-    // Who is a manager no more falls out with the next choice.
+    // Former managers fall out with the next choice.
     const known = chosen.filter((each) => each !== id && managers.some(({ member_id }) => member_id === each));
     onChange(on ? [...known, id].sort() : known);
   };

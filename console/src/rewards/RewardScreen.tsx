@@ -89,7 +89,7 @@ function Editor({ reward, reload }: { reward: RewardView; reload: () => Promise<
           return versionOf(now);
         },
         onSaved: () => {
-          // What was typed and not saved stays, over what the reward has now.
+          // Typed changes that are not saved stay, over the fields that the reward has now.
           const left = how === "save" ? [] : changed;
           setBase(now);
           setFields({ ...fieldsOf(now), ...Object.fromEntries(left.map((name) => [name, fields[name]])) });

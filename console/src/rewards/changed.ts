@@ -1,4 +1,4 @@
-/** What is read anew once something about rewards changed, by a member or by a manager. */
+/** The queries to read again once a member or a manager changed something about rewards. */
 import { queryClient } from "../foundation/api/queries";
 import { ME } from "../me/queries";
 

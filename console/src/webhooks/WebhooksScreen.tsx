@@ -55,7 +55,7 @@ function told(work: Promise<unknown>, done?: string): void {
 
 const FIELDS = ["name", "url", "format", "language", "types", "state"] as const;
 
-/** What a webhook has, as the dialog of two versions shows it. */
+/** A webhook's field, as the dialog of two versions shows it. */
 function sayField(name: keyof WebhookView, webhook: WebhookView): unknown {
   if (name === "format") return t(`format_${webhook.format}`);
   if (name === "state") return t(`state_${webhook.state}`);

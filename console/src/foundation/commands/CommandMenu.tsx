@@ -210,7 +210,7 @@ export default function CommandMenu({ onClose, onOpen }: Props) {
   );
 }
 
-/** What is read aloud of the results, once typing and searching rest. */
+/** The words about the results that are read aloud, once typing and searching rest. */
 function useTold(words: string, of: string): string {
   const [told, setTold] = useState("");
   useEffect(() => {

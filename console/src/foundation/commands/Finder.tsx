@@ -1,4 +1,4 @@
-/** What the program has by the name that a manager types; drawn by the menu. */
+/** Finds things of the program by the name that a manager types; the menu draws them. */
 import { useInfiniteQuery, useQuery } from "@tanstack/preact-query";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { useManagedCampaigns, useManagedChannels } from "../../programs/manager_queries";

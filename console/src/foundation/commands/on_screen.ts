@@ -1,6 +1,6 @@
 /**
- * What can be done on the screen in sight, as commands. Its own buttons declare it: what a person can
- * press, by the name that a screen reader says, and no second list that could lack one of them.
+ * Reads the actions of the screen in sight as commands. Its own buttons declare them, by the name that
+ * a screen reader says; there is no second list that could lack one of them.
  */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Command } from "./command";

@@ -211,7 +211,7 @@ export function Shell({ children, ...rest }: { children: ComponentChildren; onSu
   );
 }
 
-/** What only another input mends: a reference would help nobody. */
+/** Problems that only another input mends: a reference would help nobody. */
 const REFUSALS = ["sign_in_refused", "password_too_weak", "code_refused", "reset_refused", "too_many_attempts"];
 
 function Refused({ error }: { error: unknown }) {

@@ -33,7 +33,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
     const press = (event: KeyboardEvent): void => {
       if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
       event.preventDefault();
-      // Whoever has to answer a dialog first cannot go elsewhere.
+      // A person who has to answer a dialog first cannot go elsewhere.
       if (!document.querySelector("dialog:modal")) setCommanding(true);
     };
     addEventListener("keydown", press);

@@ -44,7 +44,7 @@ function OneToast({ toast: { id, text, act } }: { toast: Toast }) {
     return stop;
   }, []);
   return (
-    // Whoever points at it or has the focus in it is reading it, or about to press.
+    // A person who points at it or has the focus in it is reading it, or about to press.
     <div class={css.toast} onMouseEnter={stop} onMouseLeave={start} onFocusIn={stop} onFocusOut={start}>
       <p>{text}</p>
       {act ? (
