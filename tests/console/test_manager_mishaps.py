@@ -134,7 +134,7 @@ def test_a_duplicate_ends_at_the_very_one_of_two_equal_times_that_was_meant(
         expect(page.get_by_label(label)).to_be_checked()
         copied = page.url.rpartition("/")[2]
         page.get_by_role("button", name="Publish now").click()
-        expect(page.get_by_text("Published", exact=False).first).to_be_visible()
+        expect(page.get_by_text("Live", exact=True).first).to_be_visible()
         wait_for("The copy being published", lambda: read(people, copied)["ends_at"] == meant)
 
 
