@@ -973,8 +973,7 @@ def _counts_of(video: object) -> tuple[str, VideoCounts] | None:
         return None
     video_id = video.get("id")
     views, likes, comments, shares = (
-        _parse_count(video.get(f"{each}_parse_count"))
-        for each in ("view", "like", "comment", "share")
+        _parse_count(video.get(f"{each}_count")) for each in ("view", "like", "comment", "share")
     )
     if isinstance(video_id, int) and not isinstance(video_id, bool):
         video_id = str(video_id)

@@ -127,7 +127,7 @@ class ReportExportService:
             check_times(trail)
         if first or last:
             _, today = self._reports.zone_and_today(caller.program_id)
-            checked_span(first, last, today, fields_end="_day_row")
+            checked_span(first, last, today, fields_end="_day")
         now = self._clock.now()
         export_id = f"exp_{made_id}" if made_id else new_id("exp", now)
         export = Export(
