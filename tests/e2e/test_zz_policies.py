@@ -59,8 +59,8 @@ UNSEEN = PUT_ASIDE | {
     ): "no call of the SES API v2 is recorded "
     "(measured): mails that arrive show it in test_notifications.py",
     **{
-        (f"WebhooksDeliverToQuickReceivers{lane}Role", action, part): why
-        for lane in ("", "ToSlowReceivers")
+        (f"WebhooksDeliver{lane}Role", action, part): why
+        for lane in ("ToQuickReceivers", "ToSlowReceivers")
         for action, part, why in (
             ("dynamodb:PutItem", "audittable", "quick receivers are not disabled, slow ones are"),
             ("dynamodb:DeleteItem", "webhookstable", "a webhook is removed while a message waits"),
