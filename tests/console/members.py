@@ -206,6 +206,23 @@ def open_people(
     yield People(deployed, witness, browser, program, str(upload["upload_id"]))
 
 
+def invite_with_first_password(people: People) -> tuple[str, str]:
+    """Invite a new person; return their address and the password of their first sign-in."""
+    email, first = f"new-{secrets.token_hex(4)}@console.example", f"Gr-{secrets.token_hex(8)}7"
+    assert people.manager.post("/members", {"email": email, "name": "New here"}).status == 201
+    people.deployed.client("cognito-idp").admin_create_user(
+        UserPoolId=people.deployed.stack.identity["user_pool_id"],
+        Username=email,
+        TemporaryPassword=first,
+        UserAttributes=[
+            {"Name": "email", "Value": email},
+            {"Name": "email_verified", "Value": "true"},
+        ],
+        MessageAction="SUPPRESS",
+    )
+    return email, first
+
+
 def sign_in(page: Page, person: Person) -> None:
     """Fill in the sign-in screen as a person does."""
     page.get_by_label("E-mail").fill(person.email)

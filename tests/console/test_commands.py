@@ -111,7 +111,7 @@ def test_what_is_found_has_its_actions_in_the_menu_and_they_are_done_there(
         expect(dialog).to_contain_text("Show the furnace")
         dialog.get_by_role("button", name="End now").click()
         expect(page.get_by_text("Ended", exact=True).first).to_be_visible()
-        # What is in a list with the others of its kind.
+        # The menu lists it among the others of its kind.
         for kind, action in (
             ("channels", "Rename"),
             ("campaigns", "Archive"),

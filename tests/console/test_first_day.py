@@ -8,7 +8,14 @@ from playwright.sync_api import expect
 
 from local.stack import Person
 from tests.console.managers import NEW, READY_MS, add_video, is_ready, manage
-from tests.console.members import DESKTOP, PHONE, People, consent, sign_in
+from tests.console.members import (
+    DESKTOP,
+    PHONE,
+    People,
+    consent,
+    invite_with_first_password,
+    sign_in,
+)
 
 WEAK = "a few random words"
 GOOD = "A few random words 7"
@@ -16,18 +23,7 @@ MOST_CHANNELS = 20
 
 
 def test_a_new_password_is_told_every_rule_that_it_breaks_and_no_reference(people: People) -> None:
-    email, first = f"new-{secrets.token_hex(4)}@console.example", f"Gr-{secrets.token_hex(8)}7"
-    assert people.manager.post("/members", {"email": email, "name": "New here"}).status == 201
-    people.deployed.client("cognito-idp").admin_create_user(
-        UserPoolId=people.deployed.stack.identity["user_pool_id"],
-        Username=email,
-        TemporaryPassword=first,
-        UserAttributes=[
-            {"Name": "email", "Value": email},
-            {"Name": "email_verified", "Value": "true"},
-        ],
-        MessageAction="SUPPRESS",
-    )
+    email, first = invite_with_first_password(people)
     with people.visit(PHONE) as visit:
         page = visit.tab()
         sign_in(page, Person(email, first, "", None))

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import secrets
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -11,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from local.stack import Person
-from tests.console.members import DESKTOP, People, Visit, sign_in
+from tests.console.members import DESKTOP, People, Visit, invite_with_first_password, sign_in
 from tests.e2e.waiting import wait_for
 
 OWN = "A few random words 7"
@@ -33,18 +32,7 @@ def test_a_wrong_password_is_refused_in_words_and_the_right_one_opens_the_page_a
 
 
 def test_a_first_password_is_exchanged_for_ones_own(people: People) -> None:
-    email, first = f"new-{secrets.token_hex(4)}@console.example", f"Gr-{secrets.token_hex(8)}7"
-    assert people.manager.post("/members", {"email": email, "name": "New here"}).status == 201
-    people.deployed.client("cognito-idp").admin_create_user(
-        UserPoolId=people.deployed.stack.identity["user_pool_id"],
-        Username=email,
-        TemporaryPassword=first,
-        UserAttributes=[
-            {"Name": "email", "Value": email},
-            {"Name": "email_verified", "Value": "true"},
-        ],
-        MessageAction="SUPPRESS",
-    )
+    email, first = invite_with_first_password(people)
     with people.visit() as visit:
         page = visit.tab()
         sign_in(page, Person(email, first, "", None))
